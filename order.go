@@ -1,0 +1,123 @@
+package corehour
+
+// Offer is a provider's capacity as it was placed.
+type Offer struct {
+	ID       OfferID   `json:"id"`
+	Product  ProductID `json:"product"`
+	Provider AccountID `json:"provider"`
+	Org      OrgID     `json:"org"`
+	Region   RegionID  `json:"region"`
+	Units    Units     `json:"units"`
+	From     Minute    `json:"from"`
+	To       Minute    `json:"to"`
+	Price    Price     `json:"price"`
+	// Carbon is what the provider asserts a unit-hour emits.
+	Carbon        CarbonRate `json:"carbon_g"`
+	SLA           SLA        `json:"sla"`
+	Interruptible bool       `json:"interruptible"`
+	// MinFill is the fewest units of one lease.
+	MinFill Units `json:"min_fill"`
+	// MinDuration is the shortest lease in minutes.
+	MinDuration Minutes `json:"min_duration_minutes"`
+	// TakeOrPay is the share of a lease billed even if unused.
+	TakeOrPay BasisPoints `json:"take_or_pay_bps"`
+	ClientID  string      `json:"client_id,omitempty"`
+	PlacedAt  Instant     `json:"placed_at"`
+}
+
+// Bid is a consumer's need as it was placed.
+type Bid struct {
+	ID            BidID     `json:"id"`
+	Product       ProductID `json:"product"`
+	Consumer      AccountID `json:"consumer"`
+	Org           OrgID     `json:"org"`
+	Units         Units     `json:"units"`
+	Duration      Minutes   `json:"duration_minutes"`
+	EarliestStart Minute    `json:"earliest_start"`
+	LatestEnd     Minute    `json:"latest_end"`
+	// Limit is compared with the effective price.
+	Limit Price `json:"limit_price"`
+	// Regions and Providers restrict where it may run; an empty allow list allows all.
+	Regions   Allowed[RegionID]  `json:"regions"`
+	Providers Allowed[AccountID] `json:"providers"`
+	// MaxCarbon caps the offer's carbon; nil is no cap.
+	MaxCarbon     *CarbonRate `json:"max_carbon_g,omitempty"`
+	CarbonPrice   CarbonPrice `json:"carbon_price"`
+	MinSLA        SLA         `json:"min_sla"`
+	Interruptible bool        `json:"accepts_interruptible"`
+	// MinFill is the fewest units of one lease; equal to Units it is all-or-none.
+	MinFill     Units       `json:"min_fill"`
+	MaxLeases   int         `json:"max_leases"`
+	TimeInForce TimeInForce `json:"time_in_force"`
+	// ExpiresAt ends a gtt bid.
+	ExpiresAt Instant `json:"expires_at,omitzero"`
+	ClientID  string  `json:"client_id,omitempty"`
+	PlacedAt  Instant `json:"placed_at"`
+}
+
+// Allowed is a set given by what is in it or what is not. Deny wins over Allow.
+type Allowed[T ~string] struct {
+	Allow []T `json:"allow,omitempty" cbor:"1,keyasint,omitempty"`
+	Deny  []T `json:"deny,omitempty" cbor:"2,keyasint,omitempty"`
+}
+
+// Limits of orders.
+const (
+	// MaxLeasesPerBid bounds how many leases one bid may become.
+	MaxLeasesPerBid = 1_000
+	// MaxListed bounds an allow or deny list.
+	MaxListed = 256
+)
+
+// Lease is one match of a bid with an offer.
+type Lease struct {
+	ID            LeaseID    `json:"id"`
+	Product       ProductID  `json:"product"`
+	Bid           BidID      `json:"bid"`
+	Offer         OfferID    `json:"offer"`
+	Consumer      AccountID  `json:"consumer"`
+	ConsumerOrg   OrgID      `json:"consumer_org"`
+	Provider      AccountID  `json:"provider"`
+	ProviderOrg   OrgID      `json:"provider_org"`
+	Region        RegionID   `json:"region"`
+	Units         Units      `json:"units"`
+	Start         Minute     `json:"start"`
+	End           Minute     `json:"end"`
+	Price         Price      `json:"price"`
+	Carbon        CarbonRate `json:"carbon_g"`
+	SLA           SLA        `json:"sla"`
+	Interruptible bool       `json:"interruptible"`
+	// TakeOrPay and Fee are fixed at the match, whatever changes later.
+	TakeOrPay BasisPoints `json:"take_or_pay_bps"`
+	Fee       BasisPoints `json:"fee_bps"`
+	// Hold is what the lease may cost at most: Cost(Price, Units, End-Start).
+	Hold      Money   `json:"hold"`
+	MatchedAt Instant `json:"matched_at"`
+}
+
+// LeaseStatus is where a lease stands in its life.
+type LeaseStatus string
+
+// The life of a lease. matched -> provisioning -> active -> completed -> settled;
+// failed is a lease that was never delivered by its end.
+const (
+	StatusMatched      LeaseStatus = "matched"
+	StatusProvisioning LeaseStatus = "provisioning"
+	StatusActive       LeaseStatus = "active"
+	StatusCompleted    LeaseStatus = "completed"
+	StatusFailed       LeaseStatus = "failed"
+	StatusSettled      LeaseStatus = "settled"
+)
+
+// CloseReason says why an order is no longer open.
+type CloseReason string
+
+// The reasons for which orders close.
+const (
+	CloseFilled       CloseReason = "filled"        // nothing is left open
+	CloseCancelled    CloseReason = "cancelled"     // its owner took it back
+	CloseExpired      CloseReason = "expired"       // a gtt bid reached its time
+	CloseWindowPassed CloseReason = "window_passed" // no start is left in its window
+	CloseUnfilled     CloseReason = "unfilled"      // the rest of an ioc or fok bid
+	CloseMaxLeases    CloseReason = "max_leases"    // it became as many leases as it allows
+)

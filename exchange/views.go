@@ -1,0 +1,85 @@
+package exchange
+
+import "github.com/corehour/corehour"
+
+// OrderStatus is whether an order is still in the book.
+type OrderStatus string
+
+// The statuses of an order.
+const (
+	StatusOpen   OrderStatus = "open"
+	StatusClosed OrderStatus = "closed"
+)
+
+// AccountView is an account and its funds.
+type AccountView struct {
+	Account   corehour.AccountID `json:"account"`
+	Org       corehour.OrgID     `json:"org"`
+	Name      string             `json:"name"`
+	Available corehour.Money     `json:"available"`
+	Held      corehour.Money     `json:"held"`
+}
+
+// OfferView is an offer as it was placed, and what became of it.
+type OfferView struct {
+	corehour.Offer
+	Status   OrderStatus          `json:"status"`
+	Closed   corehour.CloseReason `json:"closed,omitempty"`
+	ClosedAt corehour.Instant     `json:"closed_at,omitzero"`
+}
+
+// BidView is a bid as it was placed, and what became of it.
+type BidView struct {
+	corehour.Bid
+	Status OrderStatus `json:"status"`
+	// Filled + Open = Units while it is open; once closed, what was not filled is cancelled.
+	Filled   corehour.Units       `json:"filled"`
+	Open     corehour.Units       `json:"open"`
+	Closed   corehour.CloseReason `json:"closed,omitempty"`
+	ClosedAt corehour.Instant     `json:"closed_at,omitzero"`
+}
+
+// LeaseView is a lease as it was matched, and where it stands.
+type LeaseView struct {
+	corehour.Lease
+	Status     corehour.LeaseStatus `json:"status"`
+	AcceptedAt corehour.Instant     `json:"accepted_at,omitzero"`
+	StartedAt  corehour.Instant     `json:"started_at,omitzero"`
+	EndedAt    corehour.Instant     `json:"ended_at,omitzero"`
+	SettledAt  corehour.Instant     `json:"settled_at,omitzero"`
+	Charged    corehour.Money       `json:"charged"`
+	FeePaid    corehour.Money       `json:"fee_paid"`
+}
+
+// MaxPage bounds how many items one query returns.
+const MaxPage = 500
+
+// OfferQuery selects offers in the order of their ids; empty fields select all.
+type OfferQuery struct {
+	Product  corehour.ProductID
+	Region   corehour.RegionID
+	Provider corehour.AccountID
+	Status   OrderStatus
+	After    corehour.OfferID
+	Limit    int
+}
+
+// BidQuery selects bids in the order of their ids; empty fields select all.
+type BidQuery struct {
+	Consumer corehour.AccountID
+	Product  corehour.ProductID
+	Status   OrderStatus
+	After    corehour.BidID
+	Limit    int
+}
+
+// LeaseQuery selects leases in the order of their ids; empty fields select all.
+type LeaseQuery struct {
+	Consumer corehour.AccountID
+	Provider corehour.AccountID
+	Bid      corehour.BidID
+	Offer    corehour.OfferID
+	Status   corehour.LeaseStatus
+	After    corehour.LeaseID
+	Limit    int
+}

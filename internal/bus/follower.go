@@ -1,0 +1,230 @@
+package bus
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/corehour/corehour"
+)
+
+// errMoved says that the stored position is not where this node believed:
+// another node, or an earlier commit whose answer was lost, has moved it.
+var errMoved = errors.New("bus: the position has moved")
+
+// follower takes one producer's events for one consumer.
+type follower struct {
+	bus      *Bus
+	consumer Consumer
+	producer corehour.Producer
+	serial   *sync.Mutex // one Take at a time per consumer, whichever the producer
+	messages chan delivery
+	woken    chan struct{}
+
+	// batch is how many events the next Take gets. It halves when a Take fails,
+	// so that the events before the one that fails are taken and the log names it.
+	batch    int
+	attempts int
+
+	mu       sync.Mutex
+	position int64
+	changed  chan struct{} // closed and replaced when position rises
+}
+
+// delivery is a message's events and its acknowledgement.
+type delivery struct {
+	events []corehour.Event
+	ack    func()
+}
+
+func newFollower(b *Bus, c Consumer, producer corehour.Producer, serial *sync.Mutex) *follower {
+	return &follower{
+		bus: b, consumer: c, producer: producer, serial: serial,
+		messages: make(chan delivery), woken: make(chan struct{}, 1),
+		batch: corehour.MaxFeedEvents, changed: make(chan struct{}),
+	}
+}
+
+// taken is the last event known to be taken, and a channel that closes when that rises.
+func (f *follower) taken() (int64, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.position, f.changed
+}
+
+// moved notes a committed position. Positions only rise.
+func (f *follower) moved(to int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if to > f.position {
+		f.position = to
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+}
+
+// load reads the position that is stored.
+func (f *follower) load(ctx context.Context) error {
+	p, err := position(ctx, f.bus.db.Reader(), f.consumer.Name, f.producer)
+	if err != nil {
+		return err
+	}
+	f.moved(p)
+	return nil
+}
+
+// run takes events until ctx ends. While a Take is failing, messages are
+// acknowledged unread, so that the other consumers of the producer do not wait;
+// the retry reads the outbox.
+func (f *follower) run(ctx context.Context) {
+	poll := time.NewTicker(f.bus.poll)
+	defer poll.Stop()
+	retry := time.NewTimer(0) // the first catch-up is at once
+	defer retry.Stop()
+	failing := true
+	delay := firstRetry
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case d := <-f.messages:
+			if !failing {
+				err = f.receive(ctx, d.events)
+			}
+			d.ack()
+		case <-f.woken:
+			if !failing {
+				err = f.catchUp(ctx)
+			}
+		case <-poll.C:
+			if !failing {
+				err = f.catchUp(ctx)
+			}
+		case <-retry.C:
+			failing = false
+			err = f.catchUp(ctx)
+		}
+		if err == nil {
+			if !failing {
+				delay = firstRetry
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		f.logFailure(err, delay)
+		failing = true
+		retry.Reset(delay)
+		delay = min(2*delay, maxRetry)
+	}
+}
+
+// receive takes a message's events, as far as they follow on what was taken.
+func (f *follower) receive(ctx context.Context, events []corehour.Event) error {
+	position, _ := f.taken()
+	for len(events) > 0 && events[0].Sequence <= position {
+		events = events[1:]
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	if events[0].Sequence != position+1 {
+		return f.catchUp(ctx)
+	}
+	for len(events) > 0 {
+		n := min(f.batch, len(events))
+		err := f.take(ctx, events[:n:n])
+		if errors.Is(err, errMoved) {
+			return f.catchUp(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+// catchUp takes what stands in the outbox after the position, to its end.
+func (f *follower) catchUp(ctx context.Context) error {
+	for {
+		position, _ := f.taken()
+		events, err := Read(ctx, f.bus.db.Reader(), f.producer, position, f.batch)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return nil
+		}
+		if events[0].Sequence != position+1 {
+			return fmt.Errorf("bus: the outbox of %s has no event %d", f.producer, position+1)
+		}
+		err = f.take(ctx, events)
+		if errors.Is(err, errMoved) {
+			err = f.load(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take applies consecutive events that start right after the position, and
+// records the new one, in one transaction.
+func (f *follower) take(ctx context.Context, events []corehour.Event) error {
+	from, to := events[0].Sequence-1, events[len(events)-1].Sequence
+	f.serial.Lock()
+	err := f.bus.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		free, err := moveTo(ctx, tx, f.consumer.Name, f.producer, from, to)
+		if err != nil {
+			return err
+		}
+		if !free {
+			return errMoved
+		}
+		return f.consumer.Take(ctx, tx, events)
+	})
+	f.serial.Unlock()
+	if errors.Is(err, errMoved) {
+		return err
+	}
+	if err != nil {
+		f.batch = max(1, len(events)/2)
+		return &takeError{first: &events[0], count: len(events), err: err}
+	}
+	f.attempts = 0
+	f.batch = min(2*f.batch, corehour.MaxFeedEvents)
+	f.moved(to)
+	if f.consumer.Committed != nil {
+		f.consumer.Committed()
+	}
+	return nil
+}
+
+// takeError is a Take that failed, with the events it was given.
+type takeError struct {
+	first *corehour.Event
+	count int
+	err   error
+}
+
+func (e *takeError) Error() string { return "bus: take " + e.first.ID() + ": " + e.err.Error() }
+func (e *takeError) Unwrap() error { return e.err }
+
+func (f *follower) logFailure(err error, delay time.Duration) {
+	f.attempts++
+	log := f.bus.logger.With("consumer", f.consumer.Name, "producer", f.producer,
+		"attempt", f.attempts, "retry_in", delay, "error", err)
+	var failed *takeError
+	if errors.As(err, &failed) {
+		log.Error("bus: a consumer failed to take events and will try again",
+			"event", failed.first.ID(), "type", failed.first.Type, "subject", failed.first.Subject, "events", failed.count)
+		return
+	}
+	log.Error("bus: a consumer cannot read its events and will try again")
+}

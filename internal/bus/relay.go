@@ -1,0 +1,103 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/corehour/corehour"
+)
+
+// relay publishes what appears at the end of one producer's outbox. It remembers
+// nothing: what was appended while it was away, and what it could not publish,
+// the consumers read from the outbox themselves.
+type relay struct {
+	bus       *Bus
+	producer  corehour.Producer
+	followers []*follower
+	woken     chan struct{}
+	published int64
+}
+
+func newRelay(b *Bus, producer corehour.Producer) *relay {
+	return &relay{bus: b, producer: producer, woken: make(chan struct{}, 1)}
+}
+
+// load starts the relay at the end of the outbox.
+func (r *relay) load(ctx context.Context) error {
+	last, err := r.bus.LastSequence(ctx, r.producer)
+	r.published = last
+	return err
+}
+
+func (r *relay) run(ctx context.Context, c carrier) {
+	poll := time.NewTicker(r.bus.poll)
+	defer poll.Stop()
+	delay := firstRetry
+	for {
+		if err := r.publishNew(ctx, c); err == nil {
+			delay = firstRetry
+		} else {
+			if ctx.Err() != nil {
+				return
+			}
+			r.bus.logger.Warn("bus: the relay could not publish; consumers read the outbox instead",
+				"producer", r.producer, "after", r.published, "retry_in", delay, "error", err)
+			r.giveUp(ctx)
+			if !pause(ctx, delay) {
+				return
+			}
+			delay = min(2*delay, maxRetry)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.woken:
+		case <-poll.C:
+		}
+	}
+}
+
+// publishNew publishes until the end of the outbox is reached.
+func (r *relay) publishNew(ctx context.Context, c carrier) error {
+	for {
+		events, err := Read(ctx, r.bus.db.Reader(), r.producer, r.published, corehour.MaxFeedEvents)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		short := len(events) < corehour.MaxFeedEvents
+		for len(events) > 0 {
+			n := messageLength(events)
+			if err := c.publish(ctx, r.producer, events[:n:n]); err != nil {
+				return err
+			}
+			r.published = events[n-1].Sequence
+			events = events[n:]
+		}
+		if short {
+			return nil
+		}
+	}
+}
+
+// messageLength is how many of the events fit into one message, at least one.
+func messageLength(events []corehour.Event) int {
+	size := 0
+	for i := range events {
+		size += len(events[i].Data)
+		if i > 0 && size > MaxMessageBytes {
+			return i
+		}
+	}
+	return len(events)
+}
+
+// giveUp hands what could not be published to the consumers of this node, which
+// read it from the outbox; those of other nodes find it at their next poll.
+func (r *relay) giveUp(ctx context.Context) {
+	if last, err := r.bus.LastSequence(ctx, r.producer); err == nil {
+		r.published = last
+	}
+	for _, f := range r.followers {
+		wake(f.woken)
+	}
+}

@@ -1,0 +1,146 @@
+package exchange
+
+import (
+	"container/heap"
+	"fmt"
+
+	"github.com/corehour/corehour"
+)
+
+// apply is the state machine: it lets time pass to the command's instant, then
+// carries the command out, and returns the answer. The events of both are in
+// s.events, in order, until the next call. It reads nothing but its arguments.
+//
+// Time never goes back: an instant before the newest one counts as the newest.
+func (s *State) apply(at corehour.Instant, cmd Command, body []byte) Reply {
+	s.events = s.events[:0]
+	s.advance(max(at, s.now))
+	key, keyed := s.keyOf(cmd)
+	if !keyed {
+		return s.execute(cmd)
+	}
+	if reply, repeated := s.recall(key, body); repeated {
+		return reply
+	}
+	if len(s.kept) >= MaxKeptReplies {
+		return reject(CodeTooMany, "client_id", "the exchange keeps no more client ids and references")
+	}
+	reply := s.execute(cmd)
+	s.keep(key, body, reply)
+	return reply
+}
+
+func (s *State) execute(cmd Command) Reply {
+	switch c := cmd.(type) {
+	case Tick:
+		return Reply{}
+	case DefineProduct:
+		return s.defineProduct(c)
+	case DefineRegion:
+		return s.defineRegion(c)
+	case SetFee:
+		return s.setFee(c)
+	case OpenAccount:
+		return s.openAccount(c)
+	case Deposit:
+		return s.deposit(c)
+	case PayOut:
+		return s.payOut(c)
+	case PlaceOffer:
+		return s.placeOffer(c)
+	case CancelOffer:
+		return s.cancelOffer(c)
+	case PlaceBid:
+		return s.placeBid(c)
+	case CancelBid:
+		return s.cancelBid(c)
+	case AcceptLease:
+		return s.acceptLease(c)
+	case StartLease:
+		return s.startLease(c)
+	case EndLease:
+		return s.endLease(c)
+	case PostCharge:
+		return s.postCharge(c)
+	case SettleLease:
+		return s.settleLease(c)
+	}
+	panic(fmt.Sprintf("exchange: command %T has no execution", cmd))
+}
+
+// deadline is something that happens because time passes.
+type deadline struct {
+	at   corehour.Instant
+	kind deadlineKind
+	id   uint64
+}
+
+type deadlineKind uint8
+
+// The kinds are in the order in which they happen at one instant: leases end and
+// bids leave before offers do.
+const (
+	leaseEnds deadlineKind = iota
+	bidExpires
+	bidWindowPasses
+	offerWindowPasses
+)
+
+// deadlines is a heap by (instant, kind, id). What has been settled or cancelled
+// meanwhile stays in it and is passed over when its time comes.
+type deadlines []deadline
+
+func (d deadlines) Len() int { return len(d) }
+func (d deadlines) Less(i, j int) bool {
+	a, b := d[i], d[j]
+	if a.at != b.at {
+		return a.at < b.at
+	}
+	if a.kind != b.kind {
+		return a.kind < b.kind
+	}
+	return a.id < b.id
+}
+func (d deadlines) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
+
+// Push is for container/heap.
+func (d *deadlines) Push(x any) { *d = append(*d, x.(deadline)) }
+
+// Pop is for container/heap.
+func (d *deadlines) Pop() any {
+	last := (*d)[len(*d)-1]
+	*d = (*d)[:len(*d)-1]
+	return last
+}
+
+func (s *State) schedule(at corehour.Instant, kind deadlineKind, id uint64) {
+	heap.Push(&s.deadlines, deadline{at: at, kind: kind, id: id})
+}
+
+// NextDeadline is the next instant at which something may happen on its own.
+func (s *State) NextDeadline() (corehour.Instant, bool) {
+	if len(s.deadlines) == 0 {
+		return 0, false
+	}
+	return s.deadlines[0].at, true
+}
+
+// advance lets time pass. Each deadline happens at its own instant, so that the
+// result does not depend on which command came next.
+func (s *State) advance(to corehour.Instant) {
+	for len(s.deadlines) > 0 && s.deadlines[0].at <= to {
+		due := heap.Pop(&s.deadlines).(deadline)
+		s.now = max(s.now, due.at)
+		switch due.kind {
+		case leaseEnds:
+			s.leaseReachedItsEnd(corehour.LeaseID(due.id))
+		case bidExpires:
+			s.closeBid(s.bids[corehour.BidID(due.id)], corehour.CloseExpired)
+		case bidWindowPasses:
+			s.closeBid(s.bids[corehour.BidID(due.id)], corehour.CloseWindowPassed)
+		case offerWindowPasses:
+			s.closeOffer(s.offers[corehour.OfferID(due.id)], corehour.CloseWindowPassed)
+		}
+	}
+	s.now = max(s.now, to)
+}

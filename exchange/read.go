@@ -1,0 +1,267 @@
+package exchange
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/corehour/corehour"
+)
+
+// Reads of orders and leases come from SQL; each first waits until the
+// projection has reached what was applied before the read began, so that a
+// caller sees at least what it has been answered. Reads of accounts and of the
+// catalogue come from the state itself.
+
+// Account is an account and its funds.
+func (x *Exchange) Account(_ context.Context, id corehour.AccountID) (AccountView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	a := x.state.accountNamed[id]
+	if a == nil {
+		return AccountView{}, notFound("account")
+	}
+	return a.view(), nil
+}
+
+// Accounts lists accounts in the order of their ids.
+func (x *Exchange) Accounts(_ context.Context, after corehour.AccountID, limit int) ([]AccountView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	ids := make([]corehour.AccountID, 0, len(x.state.accounts))
+	for _, a := range x.state.accounts {
+		if a.id > after {
+			ids = append(ids, a.id)
+		}
+	}
+	slices.Sort(ids)
+	views := make([]AccountView, 0, page(limit))
+	for _, id := range ids[:min(page(limit), len(ids))] {
+		views = append(views, x.state.accountNamed[id].view())
+	}
+	return views, nil
+}
+
+// Funds yields every account's funds as of one point of the log, and that point.
+func (x *Exchange) Funds(each func(AccountView)) (sequence uint64) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, a := range x.state.accounts {
+		each(a.view())
+	}
+	return x.applied.Load()
+}
+
+// Products lists the products in the order of their definition.
+func (x *Exchange) Products(context.Context) ([]corehour.Product, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	products := make([]corehour.Product, len(x.state.products))
+	for i, p := range x.state.products {
+		products[i] = p.Product
+	}
+	return products, nil
+}
+
+// Regions lists the regions in the order of their definition.
+func (x *Exchange) Regions(context.Context) ([]corehour.Region, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Clone(x.state.regions), nil
+}
+
+// Fee is the exchange's share of leases matched from now on.
+func (x *Exchange) Fee() corehour.BasisPoints {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.state.fee
+}
+
+// Projected waits until what has been applied by now can be read from SQL.
+func (x *Exchange) Projected(ctx context.Context) error {
+	return x.projector.wait(ctx, x.applied.Load())
+}
+
+// Offer is one offer.
+func (x *Exchange) Offer(ctx context.Context, id corehour.OfferID) (OfferView, error) {
+	views, err := x.offers(ctx, where("id", "=", int64(id)), 1)
+	return one(views, err, "offer")
+}
+
+// Offers lists offers.
+func (x *Exchange) Offers(ctx context.Context, q OfferQuery) ([]OfferView, error) {
+	return x.offers(ctx, where("id", ">", int64(q.After)).equals("product", string(q.Product)).equals("region", string(q.Region)).
+		equals("provider", string(q.Provider)).status(q.Status), page(q.Limit))
+}
+
+// Bid is one bid.
+func (x *Exchange) Bid(ctx context.Context, id corehour.BidID) (BidView, error) {
+	views, err := x.bids(ctx, where("id", "=", int64(id)), 1)
+	return one(views, err, "bid")
+}
+
+// Bids lists bids.
+func (x *Exchange) Bids(ctx context.Context, q BidQuery) ([]BidView, error) {
+	return x.bids(ctx, where("id", ">", int64(q.After)).equals("consumer", string(q.Consumer)).
+		equals("product", string(q.Product)).status(q.Status), page(q.Limit))
+}
+
+// Lease is one lease.
+func (x *Exchange) Lease(ctx context.Context, id corehour.LeaseID) (LeaseView, error) {
+	views, err := x.leases(ctx, where("id", "=", int64(id)), 1)
+	return one(views, err, "lease")
+}
+
+// Leases lists leases.
+func (x *Exchange) Leases(ctx context.Context, q LeaseQuery) ([]LeaseView, error) {
+	return x.leases(ctx, where("id", ">", int64(q.After)).equals("consumer", string(q.Consumer)).
+		equals("provider", string(q.Provider)).number("bid", int64(q.Bid)).number("offer", int64(q.Offer)).
+		equals("status", string(q.Status)), page(q.Limit))
+}
+
+func page(limit int) int {
+	if limit <= 0 || limit > MaxPage {
+		return MaxPage
+	}
+	return limit
+}
+
+func notFound(noun string) error {
+	return corehour.Errorf(corehour.KindNotFound, corehour.CodeNotFound, "there is no such %s", noun)
+}
+
+func one[V any](views []V, err error, noun string) (V, error) {
+	var none V
+	if err != nil {
+		return none, err
+	}
+	if len(views) == 0 {
+		return none, notFound(noun)
+	}
+	return views[0], nil
+}
+
+// condition is a WHERE clause with its arguments in order.
+type condition struct {
+	clauses []string
+	args    []any
+}
+
+func where(column, operator string, value any) *condition {
+	return (&condition{}).and(column, operator, value)
+}
+
+func (c *condition) and(column, operator string, value any) *condition {
+	c.args = append(c.args, value)
+	c.clauses = append(c.clauses, column+" "+operator+" $"+strconv.Itoa(len(c.args)))
+	return c
+}
+
+func (c *condition) equals(column, value string) *condition {
+	if value == "" {
+		return c
+	}
+	return c.and(column, "=", value)
+}
+
+func (c *condition) number(column string, value int64) *condition {
+	if value == 0 {
+		return c
+	}
+	return c.and(column, "=", value)
+}
+
+func (c *condition) status(s OrderStatus) *condition {
+	switch s {
+	case StatusOpen:
+		return c.and("closed", "=", "")
+	case StatusClosed:
+		return c.and("closed", "<>", "")
+	}
+	return c
+}
+
+func query[V any](ctx context.Context, x *Exchange, table string, columns []string, c *condition, limit int,
+	scan func(*sql.Rows) (V, error),
+) ([]V, error) {
+	if err := x.Projected(ctx); err != nil {
+		return nil, err
+	}
+	text := "SELECT " + strings.Join(columns, ", ") + " FROM " + table + " WHERE " + strings.Join(c.clauses, " AND ") +
+		" ORDER BY id LIMIT " + strconv.Itoa(limit)
+	rows, err := x.cfg.DB.Reader().QueryContext(ctx, text, c.args...)
+	if err != nil {
+		return nil, corehour.Internal("exchange.read "+table, err)
+	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	views := []V{}
+	for rows.Next() {
+		view, err := scan(rows)
+		if err != nil {
+			return nil, corehour.Internal("exchange.read "+table, err)
+		}
+		views = append(views, view)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, corehour.Internal("exchange.read "+table, err)
+	}
+	return views, nil
+}
+
+func (x *Exchange) offers(ctx context.Context, c *condition, limit int) ([]OfferView, error) {
+	return query(ctx, x, "exchange_offers", offerColumns, c, limit, func(rows *sql.Rows) (v OfferView, err error) {
+		var interruptible int64
+		err = rows.Scan(&v.ID, &v.Product, &v.Provider, &v.Org, &v.Region, &v.Units, &v.From, &v.To, &v.Price, &v.Carbon,
+			&v.SLA, &interruptible, &v.MinFill, &v.MinDuration, &v.TakeOrPay, &v.ClientID, &v.PlacedAt, &v.Closed, &v.ClosedAt)
+		v.Interruptible, v.Status = interruptible != 0, statusOf(v.Closed)
+		return v, err
+	})
+}
+
+func statusOf(closed corehour.CloseReason) OrderStatus {
+	if closed == "" {
+		return StatusOpen
+	}
+	return StatusClosed
+}
+
+func (x *Exchange) bids(ctx context.Context, c *condition, limit int) ([]BidView, error) {
+	return query(ctx, x, "exchange_bids", bidColumns, c, limit, func(rows *sql.Rows) (v BidView, err error) {
+		var interruptible int64
+		var regions, providers string
+		err = rows.Scan(&v.ID, &v.Product, &v.Consumer, &v.Org, &v.Units, &v.Duration, &v.EarliestStart, &v.LatestEnd,
+			&v.Limit, &regions, &providers, &v.MaxCarbon, &v.CarbonPrice, &v.MinSLA, &interruptible, &v.MinFill, &v.MaxLeases,
+			&v.TimeInForce, &v.ExpiresAt, &v.ClientID, &v.PlacedAt, &v.Open, &v.Closed, &v.ClosedAt)
+		if err != nil {
+			return v, err
+		}
+		v.Interruptible, v.Status, v.Filled = interruptible != 0, statusOf(v.Closed), v.Units-v.Open
+		if v.Closed != "" {
+			v.Open = 0
+		}
+		return v, errors.Join(setFrom(regions, &v.Regions), setFrom(providers, &v.Providers))
+	})
+}
+
+func setFrom[T ~string](text string, into *corehour.Allowed[T]) error {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("set of names: %w", err)
+	}
+	return nil
+}
+
+func (x *Exchange) leases(ctx context.Context, c *condition, limit int) ([]LeaseView, error) {
+	return query(ctx, x, "exchange_leases", leaseColumns, c, limit, func(rows *sql.Rows) (v LeaseView, err error) {
+		var interruptible int64
+		err = rows.Scan(&v.ID, &v.Product, &v.Bid, &v.Offer, &v.Consumer, &v.ConsumerOrg, &v.Provider, &v.ProviderOrg,
+			&v.Region, &v.Units, &v.Start, &v.End, &v.Price, &v.Carbon, &v.SLA, &interruptible, &v.TakeOrPay, &v.Fee, &v.Hold,
+			&v.MatchedAt, &v.Status, &v.AcceptedAt, &v.StartedAt, &v.EndedAt, &v.SettledAt, &v.Charged, &v.FeePaid)
+		v.Interruptible = interruptible != 0
+		return v, err
+	})
+}

@@ -1,0 +1,215 @@
+package exchange
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/corehour/corehour"
+)
+
+// image is a State as bytes: everything in a fixed order, so that equal states
+// have equal images. Books are not in it: they follow from the open orders and
+// the running leases.
+type image struct {
+	_           struct{} `cbor:",toarray"`
+	Version     uint8
+	Now         corehour.Instant
+	Fee         corehour.BasisPoints
+	LastOffer   corehour.OfferID
+	LastBid     corehour.BidID
+	LastLease   corehour.LeaseID
+	LastArrival uint64
+	Deposited   corehour.Money
+	Fees        corehour.Money
+	Products    []corehour.Product
+	Regions     []corehour.Region
+	Orgs        []corehour.OrgID
+	Accounts    []accountImage
+	Offers      []offerImage
+	Bids        []bidImage
+	Leases      []leaseImage
+	Kept        []keptImage
+}
+
+type accountImage struct {
+	_         struct{} `cbor:",toarray"`
+	ID        corehour.AccountID
+	Org       corehour.OrgID
+	Name      string
+	Available corehour.Money
+	Held      corehour.Money
+}
+
+type offerImage struct {
+	_       struct{} `cbor:",toarray"`
+	Offer   corehour.Offer
+	Arrival uint64
+}
+
+type bidImage struct {
+	_          struct{} `cbor:",toarray"`
+	Bid        corehour.Bid
+	Arrival    uint64
+	Open       corehour.Units
+	LeasesLeft int
+	Hold       corehour.Money
+	LeaseHolds corehour.Money
+}
+
+type leaseImage struct {
+	_       struct{} `cbor:",toarray"`
+	Lease   corehour.Lease
+	Status  corehour.LeaseStatus
+	EndedAt corehour.Instant
+	Charges []charge
+	Charged corehour.Money
+	FeePaid corehour.Money
+}
+
+type keptImage struct {
+	_       struct{} `cbor:",toarray"`
+	Account corehour.AccountID
+	Kind    Kind
+	Key     string
+	Body    Hash
+	Reply   []byte
+}
+
+const imageVersion = 1
+
+// encode writes the state's image.
+func (s *State) encode() []byte {
+	img := image{
+		Version: imageVersion, Now: s.now, Fee: s.fee, LastOffer: s.lastOffer, LastBid: s.lastBid,
+		LastLease: s.lastLease, LastArrival: s.lastArrival, Deposited: s.deposited, Fees: s.fees,
+		Regions: s.regions, Orgs: s.orgs,
+	}
+	for _, p := range s.products {
+		img.Products = append(img.Products, p.Product)
+	}
+	for _, a := range s.accounts {
+		img.Accounts = append(img.Accounts, accountImage{ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held})
+	}
+	for _, id := range sortedKeys(s.offers) {
+		o := s.offers[id]
+		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival})
+	}
+	for _, id := range sortedKeys(s.bids) {
+		b := s.bids[id]
+		img.Bids = append(img.Bids, bidImage{
+			Bid: b.Bid, Arrival: b.arrival, Open: b.open, LeasesLeft: b.leasesLeft, Hold: b.hold, LeaseHolds: b.leaseHolds,
+		})
+	}
+	for _, id := range sortedKeys(s.leases) {
+		l := s.leases[id]
+		img.Leases = append(img.Leases, leaseImage{
+			Lease: l.Lease, Status: l.status, EndedAt: l.endedAt, Charges: l.charges, Charged: l.charged, FeePaid: l.feePaid,
+		})
+	}
+	img.Kept = s.keptImages()
+	return marshal(&img)
+}
+
+func (s *State) keptImages() []keptImage {
+	images := make([]keptImage, 0, len(s.kept))
+	for key, kept := range s.kept {
+		images = append(images, keptImage{Account: key.account, Kind: key.kind, Key: key.key, Body: kept.body, Reply: kept.reply})
+	}
+	slices.SortFunc(images, func(a, b keptImage) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
+	})
+	return images
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	return slices.Sorted(maps.Keys(m))
+}
+
+// Hash is the SHA-256 of the state's image: equal hashes are equal states.
+func (s *State) Hash() Hash { return sha256.Sum256(s.encode()) }
+
+// decodeState rebuilds a state from its image, books and deadlines included.
+func decodeState(encoded []byte) (*State, error) {
+	var img image
+	if err := unmarshal(encoded, &img); err != nil {
+		return nil, fmt.Errorf("state image does not decode: %w", err)
+	}
+	if img.Version != imageVersion {
+		return nil, fmt.Errorf("state image has version %d, this program reads %d", img.Version, imageVersion)
+	}
+	s := NewState()
+	s.now, s.fee, s.deposited, s.fees = img.Now, img.Fee, img.Deposited, img.Fees
+	s.lastOffer, s.lastBid, s.lastLease, s.lastArrival = img.LastOffer, img.LastBid, img.LastLease, img.LastArrival
+	for _, p := range img.Products {
+		s.addProduct(p)
+	}
+	for _, r := range img.Regions {
+		s.addRegion(r)
+	}
+	for _, org := range img.Orgs {
+		s.internOrg(org)
+	}
+	for _, a := range img.Accounts {
+		restored := s.addAccount(a.ID, a.Org, a.Name)
+		restored.available, restored.held = a.Available, a.Held
+	}
+	for _, k := range img.Kept {
+		s.kept[keptKey{k.Account, k.Kind, k.Key}] = keptReply{body: k.Body, reply: k.Reply}
+	}
+	return s, s.restoreOrders(&img)
+}
+
+func (s *State) restoreOrders(img *image) error {
+	for _, from := range img.Offers {
+		o := &offer{Offer: from.Offer, arrival: from.Arrival}
+		p := s.productNamed[o.Product]
+		if _, ok := s.regionNamed[o.Region]; p == nil || !ok || s.accountNamed[o.Provider] == nil {
+			return fmt.Errorf("state image: %s names what does not exist", o.ID)
+		}
+		s.offers[o.ID] = o
+		p.book.RestoreOffer(s.bookOffer(o))
+		s.schedule(offerDeadline(o), offerWindowPasses, uint64(o.ID))
+	}
+	for _, from := range img.Leases {
+		l := &lease{
+			Lease: from.Lease, status: from.Status, endedAt: from.EndedAt, charges: from.Charges,
+			charged: from.Charged, feePaid: from.FeePaid,
+		}
+		s.leases[l.ID] = l
+		s.schedule(l.End.Instant(), leaseEnds, uint64(l.ID))
+		s.restoreCapacity(l)
+	}
+	for _, from := range img.Bids {
+		b := &bid{
+			Bid: from.Bid, arrival: from.Arrival, open: from.Open, leasesLeft: from.LeasesLeft,
+			hold: from.Hold, leaseHolds: from.LeaseHolds,
+		}
+		if s.productNamed[b.Product] == nil || s.accountNamed[b.Consumer] == nil {
+			return fmt.Errorf("state image: %s names what does not exist", b.ID)
+		}
+		entry, refusal := s.bookBid(b)
+		if refusal.Rejected() {
+			return fmt.Errorf("state image: %s: %s", b.ID, refusal.Message)
+		}
+		s.bids[b.ID] = b
+		s.productNamed[b.Product].book.RestoreBid(entry)
+		s.schedule(bidDeadline(b), bidWindowPasses, uint64(b.ID))
+		if b.TimeInForce == corehour.GoodTillTime {
+			s.schedule(b.ExpiresAt, bidExpires, uint64(b.ID))
+		}
+	}
+	return nil
+}
+
+// restoreCapacity takes a running lease's units out of its offer again. What of
+// them lies in the past no longer matters, and a lease that has ended holds
+// nothing that is still to come.
+func (s *State) restoreCapacity(l *lease) {
+	over := l.status == corehour.StatusFailed || l.status == corehour.StatusCompleted
+	if from := max(l.Start, s.startable()); !over && s.offers[l.Offer] != nil && from < l.End {
+		s.productNamed[l.Product].book.RestoreLease(l.Offer, l.Units, from, l.End)
+	}
+}

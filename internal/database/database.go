@@ -35,10 +35,10 @@ type Config struct {
 
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
-	dialect    Dialect
-	writer     *sql.DB
-	reader     *sql.DB
-	statements statements
+	dialect Dialect
+	writer  *sql.DB
+	reader  *sql.DB
+	inserts insertTexts
 }
 
 // Open connects and proves that the database answers. Its error is one line
@@ -64,7 +64,6 @@ func (db *DB) Reader() *sql.DB { return db.reader }
 
 // Close closes the connections; transactions that are still open are rolled back.
 func (db *DB) Close() error {
-	db.statements.close()
 	return errors.Join(db.reader.Close(), db.writer.Close())
 }
 

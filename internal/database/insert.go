@@ -9,25 +9,34 @@ import (
 	"sync"
 )
 
-// maxParameters is how many values one statement binds at most: SQLite's limit,
-// which is below PostgreSQL's 65535.
-const maxParameters = 32766
+// Limits of one INSERT statement. SQLite could bind 32766 values and PostgreSQL
+// 65535, but the best size is far below (BenchmarkInsert): SQLite's driver parses
+// the text anew each time and its cost per value rises with their number, while
+// PostgreSQL prepares the text once and pays a round trip per statement.
+const (
+	sqliteInsertValues   = 96
+	postgresInsertValues = 8192
+	maxInsertColumns     = 999
+)
 
-// maxInsertRows bounds the rows of one statement.
-const maxInsertRows = 128
-
-// Insert writes rows with as few statements as the databases' limits allow.
-// Suffix follows the values, such as "ON CONFLICT (id) DO NOTHING". Table,
-// columns and suffix come from the program, never from a request.
+// Insert writes rows with multi-row VALUES statements. Suffix follows the
+// values, such as "ON CONFLICT (id) DO NOTHING". Table, columns and suffix come
+// from the program, never from a request. It is fastest with the context that
+// Write gave.
 func Insert(ctx context.Context, tx *sql.Tx, table string, columns []string, rows [][]any, suffix string) error {
-	if len(columns) == 0 || len(columns) > maxParameters {
-		panic("database: Insert needs between 1 and 32766 columns")
+	if len(columns) == 0 || len(columns) > maxInsertColumns {
+		panic("database: Insert needs between 1 and 999 columns")
 	}
-	chunk := min(maxInsertRows, maxParameters/len(columns))
-	args := make([]any, 0, min(chunk, len(rows))*len(columns))
-	var full *sql.Stmt
-	for start := 0; start < len(rows); start += chunk {
-		part := rows[start:min(start+chunk, len(rows))]
+	db, _ := ctx.Value(writing{}).(*DB)
+	key := insertKey{table: table, columns: strings.Join(columns, ", "), suffix: suffix}
+	var args []any
+	for start := 0; start < len(rows); {
+		key.rows = db.insertRows(len(rows)-start, len(columns))
+		part := rows[start : start+key.rows]
+		start += key.rows
+		if args == nil {
+			args = make([]any, 0, len(part)*len(columns))
+		}
 		args = args[:0]
 		for _, row := range part {
 			if len(row) != len(columns) {
@@ -35,56 +44,78 @@ func Insert(ctx context.Context, tx *sql.Tx, table string, columns []string, row
 			}
 			args = append(args, row...)
 		}
-		var err error
-		if len(part) == chunk && len(rows) >= 2*chunk {
-			if full == nil {
-				full, err = tx.PrepareContext(ctx, insertSQL(table, columns, chunk, suffix))
-				if err != nil {
-					return fmt.Errorf("database: insert into %s: %w", table, err)
-				}
-				defer full.Close()
-			}
-			_, err = full.ExecContext(ctx, args...)
-		} else {
-			_, err = tx.ExecContext(ctx, insertSQL(table, columns, len(part), suffix), args...)
-		}
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, db.insertText(key, len(columns)), args...); err != nil {
 			return fmt.Errorf("database: insert into %s: %w", table, err)
 		}
 	}
 	return nil
 }
 
-func insertSQL(table string, columns []string, rows int, suffix string) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+// insertRows is how many of the rows that are left go into the next statement.
+// A nil DB is a transaction whose database is not known; what suits SQLite works
+// on both.
+func (db *DB) insertRows(left, columns int) int {
+	if db == nil || db.dialect == SQLite {
+		return min(left, max(1, sqliteInsertValues/columns))
+	}
+	// Only powers of two: every text is prepared and kept by the server, so there
+	// must be few of them.
+	most := max(1, postgresInsertValues/columns)
 	n := 1
-	for i := range rows {
+	for 2*n <= min(left, most) {
+		n *= 2
+	}
+	return n
+}
+
+// insertKey is what the text of a statement depends on.
+type insertKey struct {
+	table, columns, suffix string
+	rows                   int
+}
+
+// insertTexts keeps the texts of INSERT statements. There are as many as the
+// program has tables, times the sizes that insertRows chooses.
+type insertTexts struct{ texts sync.Map }
+
+func (db *DB) insertText(key insertKey, columns int) string {
+	if db == nil {
+		return insertSQL(key, columns, true)
+	}
+	if text, ok := db.inserts.texts.Load(key); ok {
+		return text.(string)
+	}
+	// SQLite's driver takes $1 for a name and searches it among all values;
+	// a bare question mark it finds at once.
+	text := insertSQL(key, columns, db.dialect == Postgres)
+	db.inserts.texts.Store(key, text)
+	return text
+}
+
+func insertSQL(key insertKey, columns int, numbered bool) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + key.table + " (" + key.columns + ") VALUES ")
+	n := 1
+	for i := range key.rows {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteByte('(')
 		for j := range columns {
 			if j > 0 {
-				b.WriteString(", ")
+				b.WriteByte(',')
 			}
-			b.WriteString("$" + strconv.Itoa(n))
+			if numbered {
+				b.WriteString("$" + strconv.Itoa(n))
+			} else {
+				b.WriteByte('?')
+			}
 			n++
 		}
 		b.WriteByte(')')
 	}
-	if suffix != "" {
-		b.WriteString(" " + suffix)
+	if key.suffix != "" {
+		b.WriteString(" " + key.suffix)
 	}
 	return b.String()
-}
-
-// statements will hold what Insert prepares once for the life of the database.
-type statements struct {
-	mu sync.Mutex
-}
-
-func (s *statements) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 }

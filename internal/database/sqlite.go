@@ -20,7 +20,7 @@ const maxSQLiteReaders = 8
 // for the disk, which WAL mode does not do by itself.
 var sqlitePragmas = []string{
 	"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-	"temp_store(MEMORY)", "cache_size(-32768)",
+	"temp_store(MEMORY)", "cache_size(-32768)", "wal_autocheckpoint(4000)",
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {

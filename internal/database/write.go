@@ -17,8 +17,8 @@ const (
 	maxWriteDelay    = 250 * time.Millisecond
 )
 
-// writing marks the context of a running Write, so that Insert finds the
-// prepared statements and a Write inside of a Write is caught.
+// writing marks the context of a running Write, so that Insert knows its
+// database and a Write inside of a Write is caught.
 type writing struct{}
 
 // Write runs fn in one write transaction and commits it; on an error or a panic

@@ -3,6 +3,8 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,7 +21,12 @@ const (
 // other test uses until this one ends. It is flushed afterwards.
 func RedisURL(t testing.TB) string {
 	t.Helper()
-	options, err := redis.ParseURL(required(t, RedisVariable, "Redis"))
+	server := required(t, RedisVariable, "Redis")
+	options, err := redis.ParseURL(server)
+	if err != nil {
+		t.Fatalf("%s: %v", RedisVariable, err)
+	}
+	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("%s: %v", RedisVariable, err)
 	}
@@ -58,7 +65,8 @@ func RedisURL(t testing.TB) string {
 		_ = client.Close()
 		_ = register.Close()
 	})
-	return fmt.Sprintf("redis://%s/%d", options.Addr, number)
+	u.Path = "/" + strconv.Itoa(number)
+	return u.String()
 }
 
 func lease(number int) string { return fmt.Sprintf("corehour:test:database:%d", number) }

@@ -64,7 +64,7 @@ func newRowChanges() *rowChanges {
 	}
 }
 
-func flag(b bool) int64 {
+func asInt(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -77,7 +77,7 @@ func (r *rowChanges) note(e pendingEvent) {
 	case corehour.Offer:
 		r.newOffer[uint64(d.ID)] = len(r.offers)
 		r.offers = append(r.offers, []any{int64(d.ID), string(d.Product), string(d.Provider), string(d.Org), string(d.Region),
-			int64(d.Units), int64(d.From), int64(d.To), int64(d.Price), int64(d.Carbon), int64(d.SLA), flag(d.Interruptible),
+			int64(d.Units), int64(d.From), int64(d.To), int64(d.Price), int64(d.Carbon), int64(d.SLA), asInt(d.Interruptible),
 			int64(d.MinFill), int64(d.MinDuration), int64(d.TakeOrPay), d.ClientID, int64(d.PlacedAt), "", int64(0)})
 	case corehour.OfferClosed:
 		if i, ok := r.newOffer[uint64(d.Offer)]; ok {
@@ -108,7 +108,7 @@ func bidRow(b *corehour.Bid) []any {
 	}
 	return []any{int64(b.ID), string(b.Product), string(b.Consumer), string(b.Org), int64(b.Units), int64(b.Duration),
 		int64(b.EarliestStart), int64(b.LatestEnd), int64(b.Limit), setText(b.Regions), setText(b.Providers), carbonCap,
-		int64(b.CarbonPrice), int64(b.MinSLA), flag(b.Interruptible), int64(b.MinFill), int64(b.MaxLeases),
+		int64(b.CarbonPrice), int64(b.MinSLA), asInt(b.Interruptible), int64(b.MinFill), int64(b.MaxLeases),
 		int64(b.TimeInForce), int64(b.ExpiresAt), b.ClientID, int64(b.PlacedAt), int64(b.Units), "", int64(0)}
 }
 
@@ -127,7 +127,7 @@ func (r *rowChanges) noteMatch(d *corehour.LeaseMatched) {
 	r.newOne[uint64(d.ID)] = len(r.leases)
 	r.leases = append(r.leases, []any{int64(d.ID), string(d.Product), int64(d.Bid), int64(d.Offer), string(d.Consumer),
 		string(d.ConsumerOrg), string(d.Provider), string(d.ProviderOrg), string(d.Region), int64(d.Units), int64(d.Start),
-		int64(d.End), int64(d.Price), int64(d.Carbon), int64(d.SLA), flag(d.Interruptible), int64(d.TakeOrPay),
+		int64(d.End), int64(d.Price), int64(d.Carbon), int64(d.SLA), asInt(d.Interruptible), int64(d.TakeOrPay),
 		int64(d.Fee), int64(d.Hold), int64(d.MatchedAt), string(corehour.StatusMatched), int64(0), int64(0), int64(0),
 		int64(0), int64(0), int64(0)})
 	bid := uint64(d.Bid)

@@ -1,0 +1,184 @@
+package providers
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/internal/bus"
+	"github.com/corehour/corehour/internal/database"
+)
+
+// ConsumerName is this package's name on the bus. Its position is kept under it.
+const ConsumerName = "providers"
+
+// updateLeases bounds the leases of one UPDATE: SQLite's driver parses the text
+// each time and slows down with the number of its values.
+const updateLeases = 96
+
+var deliveryColumns = []string{"lease", "provider", "sequence", "status", "data"}
+
+// Consumer delivers leases as the exchange matches them. The bus hands each
+// event over once.
+func (s *Service) Consumer() bus.Consumer {
+	return bus.Consumer{
+		Name:      ConsumerName,
+		Producers: []corehour.Producer{corehour.ProducerExchange},
+		Take:      s.take,
+		Committed: s.waiting.wake,
+	}
+}
+
+// take writes the deliveries of a stretch of the feed, each with its last status
+// in that stretch, and then the statuses of leases delivered before.
+func (s *Service) take(ctx context.Context, tx *sql.Tx, events []corehour.Event) error {
+	b := batch{delivered: make(map[corehour.LeaseID]int), changed: make(map[corehour.LeaseID]corehour.LeaseStatus)}
+	for i := range events {
+		if err := b.add(&events[i]); err != nil {
+			return fmt.Errorf("providers: event %s: %w", events[i].ID(), err)
+		}
+	}
+	if err := b.write(ctx, tx); err != nil {
+		return fmt.Errorf("providers: %w", err)
+	}
+	// This is no effect yet: the providers are woken when it has committed, and
+	// then look for themselves.
+	s.waiting.remember(b.providers)
+	return nil
+}
+
+// batch is what a stretch of the feed changes.
+type batch struct {
+	rows      []delivered
+	delivered map[corehour.LeaseID]int // index of rows
+	providers []corehour.AccountID
+	changed   map[corehour.LeaseID]corehour.LeaseStatus // of leases that are not in rows
+	order     []corehour.LeaseID                        // of changed
+}
+
+type delivered struct {
+	lease    corehour.LeaseID
+	provider corehour.AccountID
+	sequence int64
+	status   corehour.LeaseStatus
+	data     string
+}
+
+func (b *batch) add(e *corehour.Event) error {
+	switch e.Type {
+	case corehour.EventLeaseMatched:
+		return b.deliver(e)
+	case corehour.EventLeaseAccepted:
+		return b.change(e, corehour.StatusProvisioning)
+	case corehour.EventLeaseStarted:
+		return b.change(e, corehour.StatusActive)
+	case corehour.EventLeaseEnded:
+		return b.change(e, "")
+	case corehour.EventLeaseSettled:
+		return b.change(e, corehour.StatusSettled)
+	}
+	return nil
+}
+
+func (b *batch) deliver(e *corehour.Event) error {
+	var lease struct {
+		ID       corehour.LeaseID   `json:"id"`
+		Provider corehour.AccountID `json:"provider"`
+	}
+	if err := json.Unmarshal(e.Data, &lease); err != nil {
+		return err
+	}
+	if lease.ID == 0 || lease.Provider == "" {
+		return fmt.Errorf("a match without a lease or a provider")
+	}
+	b.delivered[lease.ID] = len(b.rows)
+	b.providers = append(b.providers, lease.Provider)
+	b.rows = append(b.rows, delivered{
+		lease: lease.ID, provider: lease.Provider, sequence: e.Sequence,
+		status: corehour.StatusMatched, data: string(e.Data),
+	})
+	return nil
+}
+
+// change notes a lease's new status; an empty one is given by the event itself.
+func (b *batch) change(e *corehour.Event, status corehour.LeaseStatus) error {
+	var data struct {
+		Lease  corehour.LeaseID     `json:"lease"`
+		Status corehour.LeaseStatus `json:"status"`
+	}
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return err
+	}
+	if status == "" {
+		status = data.Status
+		if status != corehour.StatusCompleted && status != corehour.StatusFailed {
+			return fmt.Errorf("%s ended as %q", data.Lease, status)
+		}
+	}
+	if i, ok := b.delivered[data.Lease]; ok {
+		b.rows[i].status = status
+		return nil
+	}
+	if _, ok := b.changed[data.Lease]; !ok {
+		b.order = append(b.order, data.Lease)
+	}
+	b.changed[data.Lease] = status
+	return nil
+}
+
+func (b *batch) write(ctx context.Context, tx *sql.Tx) error {
+	rows := make([][]any, len(b.rows))
+	for i, r := range b.rows {
+		rows[i] = []any{int64(r.lease), string(r.provider), r.sequence, string(r.status), r.data}
+	}
+	if err := database.Insert(ctx, tx, "providers_deliveries", deliveryColumns, rows, ""); err != nil {
+		return err
+	}
+	byStatus := make(map[corehour.LeaseStatus][]corehour.LeaseID)
+	for _, lease := range b.order {
+		byStatus[b.changed[lease]] = append(byStatus[b.changed[lease]], lease)
+	}
+	for status, leases := range byStatus {
+		for len(leases) > 0 {
+			n := min(updateLeases, len(leases))
+			if err := update(ctx, tx, status, leases[:n]); err != nil {
+				return err
+			}
+			leases = leases[n:]
+		}
+	}
+	return nil
+}
+
+// update sets the status of leases that were delivered before. One that was not
+// means that the feed is broken; going on would leave its provider in the dark.
+func update(ctx context.Context, tx *sql.Tx, status corehour.LeaseStatus, leases []corehour.LeaseID) error {
+	var text strings.Builder
+	text.WriteString("UPDATE providers_deliveries SET status = $1 WHERE lease IN (")
+	args := make([]any, 1, len(leases)+1)
+	args[0] = string(status)
+	for i, lease := range leases {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		args = append(args, int64(lease))
+		text.WriteString("$" + strconv.Itoa(len(args)))
+	}
+	text.WriteByte(')')
+	result, err := tx.ExecContext(ctx, text.String(), args...)
+	if err != nil {
+		return fmt.Errorf("statuses: %w", err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("statuses: %w", err)
+	}
+	if n != int64(len(leases)) {
+		return fmt.Errorf("of %d leases that became %s, such as %s, only %d were ever matched", len(leases), status, leases[0], n)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package orderbook
+
+import (
+	"testing"
+
+	"github.com/corehour/corehour"
+)
+
+func plainOffer(id uint64, units corehour.Units) Offer {
+	return Offer{
+		ID: corehour.OfferID(id), Arrival: id, Units: units, From: 0, To: 1_000, Price: 50 * corehour.Tick,
+		SLA: corehour.SLABasic, MinFill: 1, MinDuration: 1,
+	}
+}
+
+func plainBid(id uint64, units corehour.Units) Bid {
+	return Bid{
+		ID: corehour.BidID(id), Arrival: id, Org: 1, Units: units, Duration: 60, EarliestStart: 0, LatestEnd: 1_000,
+		Limit: 50 * corehour.Tick, Regions: RegionSet{AllowAll: true}, Providers: ProviderSet{AllowAll: true},
+		MaxCarbon: NoCarbonCap, MinSLA: corehour.SLABasic, MinFill: 1, MaxLeases: corehour.MaxLeasesPerBid,
+		TimeInForce: corehour.GoodTillCancelled,
+	}
+}
+
+// TestBook_ProgrammerErrorPanicsWithTheRule: the caller validates orders; what
+// gets through anyway must not be traded.
+func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
+	bid := func(change func(*Bid)) func(*Book) {
+		return func(b *Book) {
+			bad := plainBid(7, 4)
+			change(&bad)
+			b.PlaceBid(100, bad)
+		}
+	}
+	offer := func(change func(*Offer)) func(*Book) {
+		return func(b *Book) {
+			bad := plainOffer(7, 4)
+			change(&bad)
+			b.PlaceOffer(100, bad)
+		}
+	}
+	for name, test := range map[string]struct {
+		want string
+		do   func(b *Book)
+	}{
+		"time goes back":      {"time never goes back", func(b *Book) { b.PlaceOffer(99, plainOffer(7, 1)) }},
+		"offer twice":         {"an offer is placed once", func(b *Book) { b.PlaceOffer(100, plainOffer(1, 1)) }},
+		"bid twice":           {"a bid is placed once", func(b *Book) { b.PlaceBid(100, plainBid(2, 1)) }},
+		"restored offer":      {"an offer is placed once", func(b *Book) { b.RestoreOffer(plainOffer(1, 1)) }},
+		"restored bid":        {"a bid is placed once", func(b *Book) { b.RestoreBid(plainBid(2, 1)) }},
+		"no units":            {"within its limits", bid(func(b *Bid) { b.Units = 0 })},
+		"too many units":      {"within its limits", bid(func(b *Bid) { b.Units = corehour.MaxUnits + 1 })},
+		"no duration":         {"within its limits", bid(func(b *Bid) { b.Duration = 0 })},
+		"no leases":           {"within its limits", bid(func(b *Bid) { b.MaxLeases = 0 })},
+		"no minimum":          {"within its limits", bid(func(b *Bid) { b.MinFill = 0 })},
+		"no limit":            {"within its limits", bid(func(b *Bid) { b.Limit = 0 })},
+		"limit off the tick":  {"within its limits", bid(func(b *Bid) { b.Limit++ })},
+		"limit too high":      {"within its limits", bid(func(b *Bid) { b.Limit = corehour.MaxPrice + corehour.Tick })},
+		"offers nothing":      {"within its limits", offer(func(o *Offer) { o.Units = 0 })},
+		"no window":           {"within its limits", offer(func(o *Offer) { o.To = o.From })},
+		"price off the tick":  {"within its limits", offer(func(o *Offer) { o.Price++ })},
+		"price too high":      {"within its limits", offer(func(o *Offer) { o.Price = corehour.MaxPrice + corehour.Tick })},
+		"no least fill":       {"within its limits", offer(func(o *Offer) { o.MinFill = 0 })},
+		"least fill too high": {"within its limits", offer(func(o *Offer) { o.MinFill = 5 })},
+		"no least duration":   {"within its limits", offer(func(o *Offer) { o.MinDuration = 0 })},
+		"released twice": {"never more than offered", func(b *Book) {
+			b.Release(100, 1, 4, 120, 130)
+			b.Release(100, 1, 4, 120, 130)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := New()
+			b.PlaceOffer(100, plainOffer(1, 4))
+			b.PlaceBid(100, plainBid(2, 40_000))
+			if open, ok := b.Open(2); !ok || open != 40_000-4*(900/60) {
+				t.Fatalf("the bid has %d open, %t", open, ok)
+			}
+			wantPanic(t, test.want, func() { test.do(b) })
+		})
+	}
+}
+
+func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
+	b := New()
+	o := plainOffer(1, 4)
+	o.From = 100
+	b.PlaceOffer(200, o)
+	for _, test := range []struct {
+		from, to corehour.Minute
+		want     corehour.Units
+	}{
+		{200, 1_000, 4},
+		{0, 300, 4}, // what has passed does not count
+		{50, 150, 0},
+		{300, 300, 0},
+		{300, 1_001, 0},
+		{1_000, 1_001, 0},
+	} {
+		if free, ok := b.Free(1, test.from, test.to); !ok || free != test.want {
+			t.Errorf("Free(%d, %d) = %d, %t, want %d", test.from, test.to, free, ok, test.want)
+		}
+	}
+	b = New()
+	b.PlaceOffer(0, o)
+	if free, _ := b.Free(1, 99, 200); free != 0 {
+		t.Errorf("%d units are free before the window begins", free)
+	}
+}
+
+// TestBook_SteadyMatchingDoesNotAllocate: a command's fills are gone with the next one, and
+// a steady market does not allocate for them.
+func TestBook_SteadyMatchingDoesNotAllocate(t *testing.T) {
+	b := New()
+	for id := range uint64(50) {
+		b.PlaceOffer(0, plainOffer(id+1, 64))
+	}
+	bid := plainBid(100, 8)
+	bid.TimeInForce = corehour.ImmediateOrCancel
+	if n := testing.AllocsPerRun(200, func() {
+		fills := b.PlaceBid(0, bid)
+		if len(fills) != 1 {
+			t.Fatalf("%d fills", len(fills))
+		}
+		f := fills[0]
+		b.Release(0, f.Offer, f.Units, f.Start, f.End)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

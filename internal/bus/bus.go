@@ -148,24 +148,29 @@ func (b *Bus) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	carrier, err := b.newCarrier()
+	c, err := b.newCarrier()
 	if err != nil {
 		return err
 	}
+	b.carry(ctx, c)
+	return c.close()
+}
+
+// carry runs all relays and consumers on a carrier until ctx ends.
+func (b *Bus) carry(ctx context.Context, c carrier) {
 	// All subscribe before anyone publishes: the channel of the process cannot
 	// take a subscriber while a publisher waits.
 	var wg sync.WaitGroup
 	for _, f := range b.followers {
-		s := newSubscription(b, f, carrier)
+		s := newSubscription(b, f, c)
 		s.open(ctx)
 		wg.Go(func() { s.run(ctx) })
 		wg.Go(func() { f.run(ctx) })
 	}
 	for _, r := range b.relays {
-		wg.Go(func() { r.run(ctx, carrier) })
+		wg.Go(func() { r.run(ctx, c) })
 	}
 	wg.Wait()
-	return carrier.close()
 }
 
 // Committed says that the producer's outbox has new events. It is cheap and

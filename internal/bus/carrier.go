@@ -29,8 +29,10 @@ type carrier interface {
 	// subscribe returns a channel that closes when ctx ends or the carrier loses
 	// its connection.
 	subscribe(ctx context.Context, consumer string, producer corehour.Producer) (<-chan *message.Message, error)
-	// events reads a message.
-	events(m *message.Message) ([]corehour.Event, error)
+	// events reads a message of a producer: consecutive events, at least one.
+	events(m *message.Message, producer corehour.Producer) ([]corehour.Event, error)
+	// trusted says that messages can only come from this process.
+	trusted() bool
 	close() error
 }
 
@@ -79,13 +81,15 @@ func (c *channelCarrier) subscribe(ctx context.Context, _ string, producer coreh
 	return c.channel.Subscribe(ctx, topic(producer))
 }
 
-func (c *channelCarrier) events(m *message.Message) ([]corehour.Event, error) {
+func (c *channelCarrier) events(m *message.Message, _ corehour.Producer) ([]corehour.Event, error) {
 	events, ok := m.Context().Value(eventsKey{}).([]corehour.Event)
 	if !ok {
 		return nil, errors.New("bus: a message without events")
 	}
 	return events, nil
 }
+
+func (c *channelCarrier) trusted() bool { return true }
 
 func (c *channelCarrier) close() error { return c.channel.Close() }
 
@@ -158,7 +162,7 @@ func (c *redisCarrier) subscribe(ctx context.Context, consumer string, producer 
 	return subscriber.Subscribe(ctx, topic(producer))
 }
 
-func (c *redisCarrier) events(m *message.Message) ([]corehour.Event, error) {
+func (c *redisCarrier) events(m *message.Message, producer corehour.Producer) ([]corehour.Event, error) {
 	var decoded redisMessage
 	if err := json.Unmarshal(m.Payload, &decoded); err != nil {
 		return nil, fmt.Errorf("bus: decode message: %w", err)
@@ -166,8 +170,21 @@ func (c *redisCarrier) events(m *message.Message) ([]corehour.Event, error) {
 	if decoded.Version != messageVersion {
 		return nil, fmt.Errorf("bus: message of version %d", decoded.Version)
 	}
+	if len(decoded.Events) == 0 || len(decoded.Events) > corehour.MaxFeedEvents {
+		return nil, fmt.Errorf("bus: message of %d events", len(decoded.Events))
+	}
+	for i := range decoded.Events {
+		e := &decoded.Events[i]
+		if e.Producer != producer || e.Sequence != decoded.Events[0].Sequence+int64(i) {
+			return nil, fmt.Errorf("bus: message with event %s out of place", e.ID())
+		}
+	}
 	return decoded.Events, nil
 }
+
+// trusted is no: what stands in Redis may come from another deployment, or from
+// before this one's database was restored from a backup.
+func (c *redisCarrier) trusted() bool { return false }
 
 func (c *redisCarrier) close() error {
 	return errors.Join(c.publisher.Close(), c.client.Close())

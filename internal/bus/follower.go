@@ -36,8 +36,9 @@ type follower struct {
 
 // delivery is a message's events and its acknowledgement.
 type delivery struct {
-	events []corehour.Event
-	ack    func()
+	events  []corehour.Event
+	trusted bool
+	ack     func()
 }
 
 func newFollower(b *Bus, c Consumer, producer corehour.Producer, serial *sync.Mutex) *follower {
@@ -85,6 +86,7 @@ func (f *follower) run(ctx context.Context) {
 	retry := time.NewTimer(0) // the first catch-up is at once
 	defer retry.Stop()
 	failing := true
+	fed := false // whether a message brought something new since the last poll
 	delay := firstRetry
 	for {
 		var err error
@@ -93,7 +95,10 @@ func (f *follower) run(ctx context.Context) {
 			return
 		case d := <-f.messages:
 			if !failing {
-				err = f.receive(ctx, d.events)
+				before, _ := f.taken()
+				err = f.receive(ctx, d)
+				after, _ := f.taken()
+				fed = fed || after > before
 			}
 			d.ack()
 		case <-f.woken:
@@ -101,9 +106,11 @@ func (f *follower) run(ctx context.Context) {
 				err = f.catchUp(ctx)
 			}
 		case <-poll.C:
-			if !failing {
+			// The poll is for what no message tells of.
+			if !failing && !fed {
 				err = f.catchUp(ctx)
 			}
+			fed = false
 		case <-retry.C:
 			failing = false
 			err = f.catchUp(ctx)
@@ -125,8 +132,9 @@ func (f *follower) run(ctx context.Context) {
 }
 
 // receive takes a message's events, as far as they follow on what was taken.
-func (f *follower) receive(ctx context.Context, events []corehour.Event) error {
+func (f *follower) receive(ctx context.Context, d delivery) error {
 	position, _ := f.taken()
+	events := d.events
 	for len(events) > 0 && events[0].Sequence <= position {
 		events = events[1:]
 	}
@@ -135,6 +143,17 @@ func (f *follower) receive(ctx context.Context, events []corehour.Event) error {
 	}
 	if events[0].Sequence != position+1 {
 		return f.catchUp(ctx)
+	}
+	if !d.trusted {
+		same, err := f.inOutbox(ctx, &events[len(events)-1])
+		if err != nil {
+			return err
+		}
+		if !same {
+			f.bus.logger.Warn("bus: a message tells another story than the outbox and is dropped; does another Corehour use this Redis?",
+				"consumer", f.consumer.Name, "event", events[len(events)-1].ID())
+			return f.catchUp(ctx)
+		}
 	}
 	for len(events) > 0 {
 		n := min(f.batch, len(events))
@@ -150,25 +169,47 @@ func (f *follower) receive(ctx context.Context, events []corehour.Event) error {
 	return nil
 }
 
-// catchUp takes what stands in the outbox after the position, to its end.
+// inOutbox reports whether an event is the one that the outbox has under its
+// number. Histories that part never meet again in the microsecond, type and
+// subject of one event, so the last event of a message speaks for those before it.
+func (f *follower) inOutbox(ctx context.Context, e *corehour.Event) (bool, error) {
+	stored, err := Read(ctx, f.bus.db.Reader(), f.producer, e.Sequence-1, 1)
+	if err != nil || len(stored) == 0 {
+		return false, err
+	}
+	s := &stored[0]
+	return s.Sequence == e.Sequence && s.Time == e.Time && s.Type == e.Type && s.Subject == e.Subject, nil
+}
+
+// catchUp takes what stands in the outbox after the position. It stops at what
+// was the end when it began: what comes after that arrives as messages, which the
+// relay reads once for all consumers.
 func (f *follower) catchUp(ctx context.Context) error {
+	end, err := f.bus.LastSequence(ctx, f.producer)
+	if err != nil {
+		return err
+	}
 	for {
 		position, _ := f.taken()
+		if position >= end {
+			return nil
+		}
 		events, err := Read(ctx, f.bus.db.Reader(), f.producer, position, f.batch)
 		if err != nil {
 			return err
 		}
-		if len(events) == 0 {
-			return nil
-		}
-		if events[0].Sequence != position+1 {
+		if len(events) == 0 || events[0].Sequence != position+1 {
 			return fmt.Errorf("bus: the outbox of %s has no event %d", f.producer, position+1)
 		}
-		err = f.take(ctx, events)
-		if errors.Is(err, errMoved) {
-			err = f.load(ctx)
-		}
-		if err != nil {
+		if err := f.take(ctx, events); errors.Is(err, errMoved) {
+			if err := f.load(ctx); err != nil {
+				return err
+			}
+			if now, _ := f.taken(); now == position {
+				// Only a database that was replaced under us stands behind.
+				return fmt.Errorf("bus: the position of %s in %s went back", f.consumer.Name, f.producer)
+			}
+		} else if err != nil {
 			return err
 		}
 	}

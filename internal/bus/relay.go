@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/corehour/corehour"
@@ -60,6 +61,7 @@ func (r *relay) run(ctx context.Context, c carrier) {
 // publishNew publishes until the end of the outbox is reached.
 func (r *relay) publishNew(ctx context.Context, c carrier) error {
 	for {
+		r.skipTaken()
 		events, err := Read(ctx, r.bus.db.Reader(), r.producer, r.published, corehour.MaxFeedEvents)
 		if err != nil || len(events) == 0 {
 			return err
@@ -77,6 +79,17 @@ func (r *relay) publishNew(ctx context.Context, c carrier) error {
 			return nil
 		}
 	}
+}
+
+// skipTaken passes over what every consumer has already read from the outbox
+// itself, after it had fallen behind.
+func (r *relay) skipTaken() {
+	least := int64(math.MaxInt64)
+	for _, f := range r.followers {
+		taken, _ := f.taken()
+		least = min(least, taken)
+	}
+	r.published = max(r.published, least)
 }
 
 // messageLength is how many of the events fit into one message, at least one.

@@ -36,6 +36,8 @@ func (s *subscription) open(ctx context.Context) {
 		return
 	}
 	s.messages, s.cancel = messages, cancel
+	// What was published while nobody listened will not come again.
+	wake(s.follower.woken)
 }
 
 func (s *subscription) run(ctx context.Context) {
@@ -61,7 +63,7 @@ func (s *subscription) forward(ctx context.Context) bool {
 	some := false
 	for m := range s.messages {
 		some = true
-		events, err := s.carrier.events(m)
+		events, err := s.carrier.events(m, s.follower.producer)
 		if err != nil {
 			// What is in it stands in the outbox too, if it is an event at all.
 			s.logger.Error("bus: a message that cannot be read is dropped", "message", m.UUID, "error", err)
@@ -70,7 +72,7 @@ func (s *subscription) forward(ctx context.Context) bool {
 			continue
 		}
 		select {
-		case s.follower.messages <- delivery{events: events, ack: func() { m.Ack() }}:
+		case s.follower.messages <- delivery{events: events, trusted: s.carrier.trusted(), ack: func() { m.Ack() }}:
 		case <-ctx.Done():
 			m.Ack()
 		}

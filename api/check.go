@@ -1,0 +1,70 @@
+package api
+
+import (
+	"fmt"
+
+	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange"
+)
+
+// checker collects what is out of range in a body that is well formed. Only what
+// can be said of the request alone is checked here, so that obvious mistakes
+// cost no place in the log; the exchange checks everything again.
+type checker struct {
+	found []FieldProblem
+}
+
+// checked is a body that checks itself after it was decoded.
+type checked interface {
+	check(c *checker)
+}
+
+func (c *checker) add(code corehour.Code, field, format string, args ...any) {
+	c.found = append(c.found, FieldProblem{Code: code, Field: bodyField(field), Detail: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) price(field string, p corehour.Price) {
+	switch {
+	case p <= 0 || p > corehour.MaxPrice:
+		c.add(exchange.CodeOutOfRange, field, "expected more than 0 and at most %s", corehour.MaxPrice)
+	case !p.OnTick():
+		c.add(exchange.CodeOffTick, field, "expected a multiple of %s", corehour.Tick)
+	}
+}
+
+func (c *checker) amount(field string, m corehour.Money) {
+	if m <= 0 || m > corehour.MaxMoney {
+		c.add(exchange.CodeOutOfRange, field, "expected more than 0 and at most %s", corehour.MaxMoney)
+	}
+}
+
+func (c *checker) carbon(field string, r corehour.CarbonRate) {
+	if r < 0 || r > corehour.MaxCarbonRate {
+		c.add(exchange.CodeOutOfRange, field, "expected 0 to %s", corehour.MaxCarbonRate)
+	}
+}
+
+func (c *checker) carbonPrice(field string, p corehour.CarbonPrice) {
+	if p < 0 || p > corehour.MaxCarbonPrice {
+		c.add(exchange.CodeOutOfRange, field, "expected 0 to %s", corehour.MaxCarbonPrice)
+	}
+}
+
+func (c *checker) text(field, s string) {
+	if len(s) > corehour.MaxTextBytes {
+		c.add(exchange.CodeOutOfRange, field, "expected at most %d bytes", corehour.MaxTextBytes)
+	}
+}
+
+func (c *checker) minute(field string, m corehour.Minute) {
+	if m < 0 || m > corehour.MaxMinute {
+		c.add(exchange.CodeOutOfRange, field, "expected %s to %s", corehour.Minute(0), corehour.MaxMinute)
+	}
+}
+
+// atMost says that one quantity of an order may not exceed another.
+func (c *checker) atMost(field string, part corehour.Units, wholeField string, whole corehour.Units) {
+	if part > whole {
+		c.add(exchange.CodeOutOfRange, field, "expected at most %s, which is %d", wholeField, whole)
+	}
+}

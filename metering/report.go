@@ -1,9 +1,11 @@
 package metering
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/internal/bus"
@@ -184,6 +186,8 @@ func (in *intake) save(ctx context.Context, tx *sql.Tx) error {
 		}
 		added[k] = usageSum{records: sum.records + 1, used: sum.used + a.Used}
 	}
+	// By lease, as the index of leases is: neighbours share its pages.
+	slices.SortStableFunc(rows, func(a, b []any) int { return cmp.Compare(a[2].(int64), b[2].(int64)) })
 	err = database.Insert(ctx, tx, "usage_records", []string{
 		"provider", "record_id", "lease", "from_us", "to_us", "hour", "cpu_us", "hash", "received_at", "sequence",
 	}, rows, "")

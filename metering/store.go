@@ -13,7 +13,7 @@ import (
 )
 
 // maxInList bounds the values that one statement looks up.
-const maxInList = 500
+const maxInList = 64
 
 // querier is a transaction or a pool of connections.
 type querier interface {

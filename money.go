@@ -98,7 +98,19 @@ func (p Price) FloorToTick() Price { return p - p%Tick }
 // parts never exceeds the cost of the whole), so a hold taken for a whole order
 // always covers its leases and their hours.
 func Cost(p Price, u Units, d Minutes) Money {
-	return Money(mulDiv(int64(p), int64(u)*int64(d), 60))
+	return Money(mulDiv(int64(p), int64(u)*int64(d), int64(MinutesPerHour)))
+}
+
+// CostWithin is Cost where it does not exceed a limit; ok says whether it does not.
+// It serves the check of an order whose factors are each in range but whose
+// product may not be.
+func CostWithin(p Price, u Units, d Minutes, limit Money) (cost Money, ok bool) {
+	hi, lo := bits.Mul64(uint64(p), uint64(u)*uint64(d))
+	if p < 0 || u < 0 || d < 0 || hi >= uint64(MinutesPerHour) {
+		return 0, false
+	}
+	q, _ := bits.Div64(hi, lo, uint64(MinutesPerHour))
+	return Money(q), q <= uint64(limit)
 }
 
 // UsageCost is what used CPU time costs at a price, rounded down to the

@@ -10,7 +10,7 @@ import (
 
 // maxAhead bounds how far in the future an order may reach, so that minutes and
 // their instants stay far from overflow.
-const maxAhead = 10 * 366 * corehour.MinutesPerDay
+const maxAhead = 20 * 366 * corehour.MinutesPerDay
 
 func (s *State) placeOffer(c PlaceOffer) Reply {
 	provider := s.accountNamed[c.Provider]
@@ -50,7 +50,7 @@ func (s *State) checkOffer(o *offer) Reply {
 	case o.Units < 1 || o.Units > corehour.MaxUnits:
 		return reject(CodeOutOfRange, "units", "units are 1 to 1000000")
 	case o.To > s.startable().Add(maxAhead):
-		return reject(CodeOutOfRange, "to", "an offer ends within ten years")
+		return reject(CodeOutOfRange, "to", "an offer ends within twenty years")
 	case o.MinDuration < 1 || o.MinDuration > corehour.MaxDuration:
 		return reject(CodeOutOfRange, "min_duration_minutes", "a minimum duration is 1 minute to 366 days")
 	case o.To.Sub(o.From) < o.MinDuration:
@@ -205,9 +205,9 @@ func (s *State) checkBid(b *bid) (orderbook.Bid, Reply) {
 	case b.Duration < 1 || b.Duration > corehour.MaxDuration:
 		return none, reject(CodeOutOfRange, "duration_minutes", "a duration is 1 minute to 366 days")
 	case b.EarliestStart > s.startable().Add(maxAhead):
-		return none, reject(CodeOutOfRange, "earliest_start", "a bid starts within ten years")
+		return none, reject(CodeOutOfRange, "earliest_start", "a bid starts within twenty years")
 	case b.LatestEnd > s.startable().Add(maxAhead+corehour.MaxDuration):
-		return none, reject(CodeOutOfRange, "latest_end", "a bid ends within eleven years")
+		return none, reject(CodeOutOfRange, "latest_end", "a bid ends within twenty-one years")
 	case b.LatestEnd.Add(-b.Duration) < s.startable():
 		return none, reject(CodeWindowPassed, "latest_end", "there is no start left that ends in time")
 	case b.LatestEnd.Sub(b.EarliestStart) < b.Duration:
@@ -247,7 +247,7 @@ func (s *State) checkTimeInForce(b *bid) Reply {
 	case timed && b.ExpiresAt <= s.now:
 		return reject(CodeExpired, "expires_at", "this time has passed")
 	case timed && b.ExpiresAt > s.startable().Add(maxAhead).Instant():
-		return reject(CodeOutOfRange, "expires_at", "a bid expires within ten years")
+		return reject(CodeOutOfRange, "expires_at", "a bid expires within twenty years")
 	}
 	return Reply{}
 }

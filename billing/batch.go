@@ -21,7 +21,7 @@ type batch struct {
 
 	leases  map[corehour.LeaseID]*lease
 	touched []*lease // in the order of their first touch
-	hours   map[hourKey]*hour
+	hours   map[hourKey]*hourRow
 
 	charges  []ratedCharge
 	posted   []*corehour.ChargePosted
@@ -82,7 +82,7 @@ func (b *batch) touch(l *lease) {
 // finish closes the leases that are over, puts what is to be done into the
 // dispatcher's queues and writes everything that changed.
 func (b *batch) finish(ctx context.Context, queueBefore int64) error {
-	hours := make([]*hour, 0, len(b.hours))
+	hours := make([]*hourRow, 0, len(b.hours))
 	for _, h := range b.hours {
 		hours = append(hours, h)
 	}
@@ -151,7 +151,7 @@ func (b *batch) closeGroup(ctx context.Context, group []*lease) error {
 	if err != nil {
 		return err
 	}
-	var changed []*hour
+	var changed []*hourRow
 	for _, l := range group {
 		charges, hours := l.rateClosing(stored[l.id])
 		b.charges = append(b.charges, charges...)

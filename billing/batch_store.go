@@ -144,35 +144,35 @@ func (b *batch) loadHours(ctx context.Context, reported []usage) error {
 		key := keys[min(i, len(keys)-1)]
 		args = append(args, int64(key.lease), int64(key.begins))
 	}
-	return b.scanHours(ctx, func(h *hour) { b.hours[hourKey{h.lease, h.begins}] = h },
+	return b.scanHours(ctx, func(h *hourRow) { b.hours[hourKey{h.lease, h.begins}] = h },
 		`WHERE (lease_id, hour) IN (VALUES `+list.String()+`)`, args)
 }
 
 // allHours reads every hour of some leases.
-func (b *batch) allHours(ctx context.Context, group []*lease) (map[corehour.LeaseID]map[corehour.Minute]*hour, error) {
+func (b *batch) allHours(ctx context.Context, group []*lease) (map[corehour.LeaseID]map[corehour.Minute]*hourRow, error) {
 	ids := make([]corehour.LeaseID, len(group))
 	for i, l := range group {
 		ids[i] = l.id
 	}
-	hours := make(map[corehour.LeaseID]map[corehour.Minute]*hour, len(group))
+	hours := make(map[corehour.LeaseID]map[corehour.Minute]*hourRow, len(group))
 	list, args := inList(ids)
-	err := b.scanHours(ctx, func(h *hour) {
+	err := b.scanHours(ctx, func(h *hourRow) {
 		if hours[h.lease] == nil {
-			hours[h.lease] = make(map[corehour.Minute]*hour)
+			hours[h.lease] = make(map[corehour.Minute]*hourRow)
 		}
 		hours[h.lease][h.begins] = h
 	}, `WHERE lease_id IN (`+list+`)`, args)
 	return hours, err
 }
 
-func (b *batch) scanHours(ctx context.Context, each func(*hour), where string, args []any) error {
+func (b *batch) scanHours(ctx context.Context, each func(*hourRow), where string, args []any) error {
 	rows, err := b.tx.QueryContext(ctx, `SELECT lease_id, hour, used_us, billed_us, billed FROM billing_hours `+where, args...)
 	if err != nil {
 		return fmt.Errorf("billing: read hours: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		h := new(hour)
+		h := new(hourRow)
 		if err := rows.Scan(&h.lease, &h.begins, &h.used, &h.billedCPU, &h.billed); err != nil {
 			return fmt.Errorf("billing: read hours: %w", err)
 		}
@@ -181,9 +181,9 @@ func (b *batch) scanHours(ctx context.Context, each func(*hour), where string, a
 	return wrap("read hours", rows.Err())
 }
 
-func (b *batch) saveHours(ctx context.Context, hours []*hour) error {
+func (b *batch) saveHours(ctx context.Context, hours []*hourRow) error {
 	// In the order of the key: neighbours are written to neighbouring pages.
-	slices.SortFunc(hours, func(x, y *hour) int {
+	slices.SortFunc(hours, func(x, y *hourRow) int {
 		return cmp.Or(cmp.Compare(x.lease, y.lease), cmp.Compare(x.begins, y.begins))
 	})
 	rows := make([][]any, len(hours))

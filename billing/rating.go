@@ -40,8 +40,8 @@ type lease struct {
 	dirty bool // not a column: the row must be written
 }
 
-// hour is a row of billing_hours.
-type hour struct {
+// hourRow is a row of billing_hours.
+type hourRow struct {
 	lease     corehour.LeaseID
 	begins    corehour.Minute
 	used      corehour.CPUTime
@@ -57,7 +57,7 @@ type ratedCharge struct {
 }
 
 // use adds accepted CPU time to a lease-hour and charges what has come due.
-func (l *lease) use(h *hour, used corehour.CPUTime) (ratedCharge, bool) {
+func (l *lease) use(h *hourRow, used corehour.CPUTime) (ratedCharge, bool) {
 	h.used += used
 	l.used += used
 	if l.charges >= maxRunningCharges {
@@ -70,7 +70,7 @@ func (l *lease) use(h *hour, used corehour.CPUTime) (ratedCharge, bool) {
 // and what was charged for it. Rounding down the whole, not each record, makes
 // the sum independent of how the use was cut into records. CPU time too short to
 // cost a nano-unit waits for the next record of its hour.
-func (l *lease) chargeUsage(h *hour) (ratedCharge, bool) {
+func (l *lease) chargeUsage(h *hourRow) (ratedCharge, bool) {
 	due := corehour.UsageCost(l.price, h.used) - h.billed
 	if due <= 0 {
 		return ratedCharge{}, false
@@ -139,7 +139,7 @@ func (l *lease) closingHours() int64 {
 // rateClosing charges, hour by hour, what use was left for the closing and what
 // take-or-pay asks beyond the use. It returns the hours that it changed. The lease is
 // ready to be settled afterwards.
-func (l *lease) rateClosing(hours map[corehour.Minute]*hour) (charges []ratedCharge, changed []*hour) {
+func (l *lease) rateClosing(hours map[corehour.Minute]*hourRow) (charges []ratedCharge, changed []*hourRow) {
 	for begins := l.start; begins < l.end; begins = begins.Add(corehour.MinutesPerHour) {
 		var billed corehour.Money
 		if h := hours[begins]; h != nil {

@@ -22,7 +22,7 @@ func (s *Service) take(ctx context.Context, tx *sql.Tx, events []corehour.Event)
 	}
 	b := &batch{
 		tx: tx, log: s.log, queue: queue,
-		leases: make(map[corehour.LeaseID]*lease), hours: make(map[hourKey]*hour),
+		leases: make(map[corehour.LeaseID]*lease), hours: make(map[hourKey]*hourRow),
 	}
 	switch producer := events[0].Producer; producer {
 	case corehour.ProducerExchange:
@@ -250,7 +250,7 @@ func (b *batch) applyUsage(u usage) error {
 	key := hourKey{u.lease, u.hour}
 	h := b.hours[key]
 	if h == nil {
-		h = &hour{lease: u.lease, begins: u.hour}
+		h = &hourRow{lease: u.lease, begins: u.hour}
 		b.hours[key] = h
 	}
 	if l.usageClosed {

@@ -158,12 +158,14 @@ func (b *Bus) Run(ctx context.Context) error {
 
 // carry runs all relays and consumers on a carrier until ctx ends.
 func (b *Bus) carry(ctx context.Context, c carrier) {
-	// All subscribe before anyone publishes: the channel of the process cannot
-	// take a subscriber while a publisher waits.
 	var wg sync.WaitGroup
 	for _, f := range b.followers {
 		s := newSubscription(b, f, c)
-		s.open(ctx)
+		if c.inProcess() {
+			// Before anyone publishes: the channel cannot take a subscriber while
+			// a publisher waits. A Redis that does not answer delays nobody.
+			s.open(ctx)
+		}
 		wg.Go(func() { s.run(ctx) })
 		wg.Go(func() { f.run(ctx) })
 	}

@@ -31,8 +31,12 @@ type carrier interface {
 	subscribe(ctx context.Context, consumer string, producer corehour.Producer) (<-chan *message.Message, error)
 	// events reads a message of a producer: consecutive events, at least one.
 	events(m *message.Message, producer corehour.Producer) ([]corehour.Event, error)
-	// trusted says that messages can only come from this process.
-	trusted() bool
+	// attached returns an error when messages can no longer reach a consumer's
+	// subscription, without that having ended.
+	attached(ctx context.Context, consumer string, producer corehour.Producer) error
+	// inProcess says that messages come from this process only, so that they can
+	// be believed, and that all must subscribe before the first is published.
+	inProcess() bool
 	close() error
 }
 
@@ -89,7 +93,9 @@ func (c *channelCarrier) events(m *message.Message, _ corehour.Producer) ([]core
 	return events, nil
 }
 
-func (c *channelCarrier) trusted() bool { return true }
+func (c *channelCarrier) attached(context.Context, string, corehour.Producer) error { return nil }
+
+func (c *channelCarrier) inProcess() bool { return true }
 
 func (c *channelCarrier) close() error { return c.channel.Close() }
 
@@ -99,6 +105,8 @@ type redisCarrier struct {
 	// client is the subscribers'. The publisher has its own, because it closes it.
 	client *redis.Client
 	logger watermill.LoggerAdapter
+	// node is this process's name in every group.
+	node string
 }
 
 // redisMessage is the payload of a message.
@@ -131,7 +139,7 @@ func newRedisCarrier(url string, logger watermill.LoggerAdapter) (*redisCarrier,
 	if err != nil {
 		return nil, fmt.Errorf("bus: redis: %w", err)
 	}
-	return &redisCarrier{publisher: publisher, client: redis.NewClient(options), logger: logger}, nil
+	return &redisCarrier{publisher: publisher, client: redis.NewClient(options), logger: logger, node: watermill.NewUUID()}, nil
 }
 
 func (c *redisCarrier) publish(ctx context.Context, producer corehour.Producer, events []corehour.Event) error {
@@ -150,6 +158,7 @@ func (c *redisCarrier) publish(ctx context.Context, producer corehour.Producer, 
 func (c *redisCarrier) subscribe(ctx context.Context, consumer string, producer corehour.Producer) (<-chan *message.Message, error) {
 	subscriber, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
 		Client:        c.client,
+		Consumer:      c.node,
 		ConsumerGroup: consumer,
 		OldestId:      "$",
 		// A wiped Redis has lost the group, which only a new subscription makes again.
@@ -182,9 +191,15 @@ func (c *redisCarrier) events(m *message.Message, producer corehour.Producer) ([
 	return decoded.Events, nil
 }
 
-// trusted is no: what stands in Redis may come from another deployment, or from
+// attached asks for the consumer's group, which a wiped Redis has lost. Watermill
+// notices that while it reads, but not while it claims what others left pending.
+func (c *redisCarrier) attached(ctx context.Context, consumer string, producer corehour.Producer) error {
+	return c.client.XInfoConsumers(ctx, topic(producer), consumer).Err()
+}
+
+// inProcess is no: what stands in Redis may come from another deployment, or from
 // before this one's database was restored from a backup.
-func (c *redisCarrier) trusted() bool { return false }
+func (c *redisCarrier) inProcess() bool { return false }
 
 func (c *redisCarrier) close() error {
 	return errors.Join(c.publisher.Close(), c.client.Close())

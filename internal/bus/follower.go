@@ -124,11 +124,22 @@ func (f *follower) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		// While the events that fail are still being narrowed down, there is no
+		// reason to wait; once it is one, there is nothing else to do.
+		if f.narrowing(err) {
+			delay = firstRetry
+		}
 		f.logFailure(err, delay)
 		failing = true
 		retry.Reset(delay)
 		delay = min(2*delay, maxRetry)
 	}
+}
+
+// narrowing reports a failed Take of several events: the next one gets fewer.
+func (f *follower) narrowing(err error) bool {
+	var failed *takeError
+	return errors.As(err, &failed) && failed.count > 1
 }
 
 // receive takes a message's events, as far as they follow on what was taken.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -150,5 +152,34 @@ func wantSeen(t testing.TB, db *database.DB, consumer string, last int64) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s took %d events, want 1 to %d once each: %v...", consumer, len(got), last, got[:min(10, len(got))])
+	}
+}
+
+// lockedBuffer is a log that a test reads while it is written.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) contains(s string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Contains(b.text.String(), s)
+}
+
+func (b *lockedBuffer) waitFor(t testing.TB, s string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !b.contains(s) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log never says %q", s)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -66,7 +66,11 @@ func padded(n int) int {
 var leaseColumns = []string{
 	"lease_id", "product", "region", "consumer", "consumer_org", "provider", "provider_org", "units",
 	"start_minute", "end_minute", "price", "carbon", "take_or_pay_bps", "fee_bps", "matched_at",
-	"status", "ended_at", "free_from", "used_us", "usage_closed", "charges", "posted", "ready", "settle_id", "settled",
+}
+
+var progressColumns = []string{
+	"lease_id", "status", "ended_at", "free_from", "used_us", "usage_closed",
+	"charges", "posted", "ready", "settle_id", "settled",
 }
 
 func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
@@ -75,7 +79,10 @@ func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
 	}
 	list, args := inList(ids)
 	rows, err := b.tx.QueryContext(ctx,
-		`SELECT `+strings.Join(leaseColumns, ", ")+` FROM billing_leases WHERE lease_id IN (`+list+`)`, args...)
+		`SELECT l.lease_id, l.product, l.region, l.consumer, l.consumer_org, l.provider, l.provider_org, l.units,
+		 l.start_minute, l.end_minute, l.price, l.carbon, l.take_or_pay_bps, l.fee_bps, l.matched_at,
+		 p.status, p.ended_at, p.free_from, p.used_us, p.usage_closed, p.charges, p.posted, p.ready, p.settle_id, p.settled
+		 FROM billing_leases l JOIN billing_progress p ON p.lease_id = l.lease_id WHERE l.lease_id IN (`+list+`)`, args...)
 	if err != nil {
 		return fmt.Errorf("billing: read leases: %w", err)
 	}
@@ -95,19 +102,27 @@ func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
 	return wrap("read leases", rows.Err())
 }
 
+// saveLeases writes the terms of new leases and the progress of all that were touched.
 func (b *batch) saveLeases(ctx context.Context) error {
-	rows := make([][]any, len(b.touched))
+	var terms [][]any
+	progress := make([][]any, len(b.touched))
 	for i, l := range b.touched {
-		rows[i] = []any{
-			int64(l.id), string(l.product), string(l.region), string(l.consumer), string(l.consumerOrg),
-			string(l.provider), string(l.providerOrg), int64(l.units),
-			int64(l.start), int64(l.end), int64(l.price), int64(l.carbon), int64(l.takeOrPay), int64(l.feeBasisPoints),
-			int64(l.matchedAt), string(l.status), int64(l.endedAt), int64(l.freeFrom), int64(l.used),
-			bit(l.usageClosed), l.charges, l.posted, bit(l.ready), l.settleID, bit(l.settled),
+		if l.isNew {
+			terms = append(terms, []any{
+				int64(l.id), string(l.product), string(l.region), string(l.consumer), string(l.consumerOrg),
+				string(l.provider), string(l.providerOrg), int64(l.units), int64(l.start), int64(l.end),
+				int64(l.price), int64(l.carbon), int64(l.takeOrPay), int64(l.feeBasisPoints), int64(l.matchedAt),
+			})
+		}
+		progress[i] = []any{
+			int64(l.id), string(l.status), int64(l.endedAt), int64(l.freeFrom), int64(l.used), bit(l.usageClosed),
+			l.charges, l.posted, bit(l.ready), l.settleID, bit(l.settled),
 		}
 	}
-	// What a lease was matched with never changes; only its life does.
-	err := database.Insert(ctx, b.tx, "billing_leases", leaseColumns, rows,
+	if err := database.Insert(ctx, b.tx, "billing_leases", leaseColumns, terms, ""); err != nil {
+		return wrap("write leases", err)
+	}
+	err := database.Insert(ctx, b.tx, "billing_progress", progressColumns, progress,
 		`ON CONFLICT (lease_id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at,
 		 free_from = excluded.free_from, used_us = excluded.used_us, usage_closed = excluded.usage_closed,
 		 charges = excluded.charges, posted = excluded.posted, ready = excluded.ready,
@@ -123,7 +138,9 @@ func (b *batch) loadHours(ctx context.Context, reported []usage) error {
 	seen := make(map[hourKey]bool, len(reported))
 	for _, u := range reported {
 		key := hourKey{u.lease, u.hour}
-		if u.closed || b.leases[u.lease] == nil || seen[key] {
+		l := b.leases[u.lease]
+		// A lease that has used nothing yet has no hours to read.
+		if u.closed || l == nil || l.used == 0 || seen[key] {
 			continue
 		}
 		seen[key] = true

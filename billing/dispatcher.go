@@ -253,7 +253,7 @@ func (s *Service) pendingCharges(ctx context.Context, after int64) ([]queued[Cha
 // behind its charges in the log.
 func (s *Service) pendingSettlements(ctx context.Context, after int64) ([]queued[Settlement], error) {
 	rows, err := s.db.Reader().QueryContext(ctx,
-		`SELECT settle_id, lease_id, charges FROM billing_leases
+		`SELECT settle_id, lease_id, charges FROM billing_progress
 		 WHERE settle_id > 0 AND settled = 0 AND settle_id > $1 ORDER BY settle_id LIMIT $2`, after, MaxDispatch)
 	if err != nil {
 		return nil, wrap("read pending settlements", err)
@@ -290,7 +290,7 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 			return err
 		}
 		return q.QueryRowContext(ctx,
-			`SELECT COUNT(*), CAST(COALESCE(SUM(1 - usage_closed), 0) AS BIGINT) FROM billing_leases
+			`SELECT COUNT(*), CAST(COALESCE(SUM(1 - usage_closed), 0) AS BIGINT) FROM billing_progress
 			 WHERE settled = 0 AND status <> 'matched'`).Scan(&b.UnsettledLeases, &b.AwaitingUsage)
 	})
 	if err != nil {

@@ -172,7 +172,9 @@ func exportLedger(ctx context.Context, q querier, w io.Writer) error {
 }
 
 // writeFile writes a file beside its place and moves it there when it is
-// complete and on disk, so that nobody ever reads half of it.
+// complete, so that nobody ever reads half of it. It does not wait for the disk:
+// an export is a copy that can be made again, and a sync for each of thousands of
+// documents would take longer than all the rest.
 func writeFile(path string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -193,9 +195,6 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	if err := file.Chmod(exportMode); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {

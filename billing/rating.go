@@ -12,7 +12,7 @@ import (
 // exchange takes for one lease, however finely a provider reports.
 const maxRunningCharges = 50_000
 
-// lease is a row of billing_leases.
+// lease is a row of billing_leases and its row of billing_progress.
 type lease struct {
 	id                        corehour.LeaseID
 	product                   corehour.ProductID
@@ -37,7 +37,8 @@ type lease struct {
 	settleID    int64
 	settled     bool
 
-	dirty bool // not a column: the row must be written
+	// Not columns: what has to be written.
+	isNew, dirty bool
 }
 
 // hourRow is a row of billing_hours.

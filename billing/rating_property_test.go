@@ -99,7 +99,7 @@ func checkHours(r *rapid.T, w *world, leases []corehour.LeaseID, used map[hourKe
 			}
 			billed[c.Hour][c.Kind] += c.Amount
 		}
-		failed := w.number(`SELECT COUNT(*) FROM billing_leases WHERE lease_id = $1 AND status = 'failed'`, int64(id)) == 1
+		failed := w.number(`SELECT COUNT(*) FROM billing_progress WHERE lease_id = $1 AND status = 'failed'`, int64(id)) == 1
 		for begins := l.Start; begins < l.End; begins = begins.Add(60) {
 			want := corehour.UsageCost(l.Price, used[hourKey{id, begins}])
 			if have := billed[begins][corehour.ChargeUsage]; have != want {

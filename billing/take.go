@@ -182,7 +182,7 @@ func newLease(l *corehour.Lease) *lease {
 		consumer: l.Consumer, consumerOrg: l.ConsumerOrg, provider: l.Provider, providerOrg: l.ProviderOrg,
 		units: l.Units, start: l.Start, end: l.End, price: l.Price, carbon: l.Carbon,
 		takeOrPay: l.TakeOrPay, feeBasisPoints: l.Fee, matchedAt: l.MatchedAt,
-		status: corehour.StatusMatched,
+		status: corehour.StatusMatched, isNew: true,
 	}
 }
 

@@ -76,7 +76,9 @@ func sumDocuments(ctx context.Context, q querier, t *Totals) error {
 }
 
 func sumLeases(ctx context.Context, q querier, t *Totals) error {
-	rows, err := q.QueryContext(ctx, `SELECT carbon, used_us FROM billing_leases WHERE used_us > 0`)
+	rows, err := q.QueryContext(ctx,
+		`SELECT l.carbon, p.used_us FROM billing_leases l
+		 JOIN billing_progress p ON p.lease_id = l.lease_id WHERE p.used_us > 0`)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,9 @@ CREATE TABLE billing_accounts (
     name    TEXT NOT NULL
 );
 
--- What billing needs of a lease. start_minute, end_minute and free_from are
--- minutes, the other times microseconds, since the Unix epoch; price is in
--- nano-units per unit-hour, carbon in milligrams per unit-hour. status is
--- matched, completed or failed. charges counts what was rated, posted what the
--- exchange has posted; ready says that charges is final. settle_id is the
--- lease's place in the queue of settlements, 0 before it has one.
+-- What a lease was matched with, which never changes. start_minute and end_minute
+-- are minutes, matched_at microseconds, since the Unix epoch; price is in
+-- nano-units per unit-hour, carbon in milligrams per unit-hour.
 CREATE TABLE billing_leases (
     lease_id        BIGINT NOT NULL PRIMARY KEY,
     product         TEXT   NOT NULL,
@@ -28,23 +25,32 @@ CREATE TABLE billing_leases (
     carbon          BIGINT NOT NULL,
     take_or_pay_bps BIGINT NOT NULL,
     fee_bps         BIGINT NOT NULL,
-    matched_at      BIGINT NOT NULL,
-    status          TEXT   NOT NULL,
-    ended_at        BIGINT NOT NULL,
-    free_from       BIGINT NOT NULL,
-    used_us         BIGINT NOT NULL,
-    usage_closed    BIGINT NOT NULL CHECK (usage_closed IN (0, 1)),
-    charges         BIGINT NOT NULL,
-    posted          BIGINT NOT NULL,
-    ready           BIGINT NOT NULL CHECK (ready IN (0, 1)),
-    settle_id       BIGINT NOT NULL,
-    settled         BIGINT NOT NULL CHECK (settled IN (0, 1))
+    matched_at      BIGINT NOT NULL
 );
 
-CREATE INDEX billing_leases_to_settle ON billing_leases (settle_id)
+-- How far a lease is, apart from its terms because it is written often. status is
+-- matched, completed or failed; ended_at is microseconds, free_from minutes.
+-- charges counts what was rated, posted what the exchange has posted; ready says
+-- that charges is final. settle_id is the lease's place in the queue of
+-- settlements, 0 before it has one.
+CREATE TABLE billing_progress (
+    lease_id     BIGINT NOT NULL PRIMARY KEY,
+    status       TEXT   NOT NULL,
+    ended_at     BIGINT NOT NULL,
+    free_from    BIGINT NOT NULL,
+    used_us      BIGINT NOT NULL,
+    usage_closed BIGINT NOT NULL CHECK (usage_closed IN (0, 1)),
+    charges      BIGINT NOT NULL,
+    posted       BIGINT NOT NULL,
+    ready        BIGINT NOT NULL CHECK (ready IN (0, 1)),
+    settle_id    BIGINT NOT NULL,
+    settled      BIGINT NOT NULL CHECK (settled IN (0, 1))
+);
+
+CREATE INDEX billing_progress_to_settle ON billing_progress (settle_id)
     WHERE settle_id > 0 AND settled = 0;
 
-CREATE INDEX billing_leases_unsettled ON billing_leases (lease_id)
+CREATE INDEX billing_progress_unsettled ON billing_progress (lease_id)
     WHERE settled = 0 AND status <> 'matched';
 
 -- The use of a lease-hour and what of it has been rated. hour is the minute in
@@ -223,5 +229,6 @@ DROP TABLE billing_series;
 DROP TABLE billing_charges;
 DROP TABLE billing_early;
 DROP TABLE billing_hours;
+DROP TABLE billing_progress;
 DROP TABLE billing_leases;
 DROP TABLE billing_accounts;

@@ -370,6 +370,29 @@ func TestWaiting_OnlyCommittedProvidersAreWoken(t *testing.T) {
 	}
 }
 
+func TestWait_IsWokenByTheCommitOfItsProvidersLease(t *testing.T) {
+	t.Parallel()
+	i := newInbox(t, testenv.SQLite(t))
+	woken, _ := i.service.waiting.join("north")
+	i.mustTake(matched(t, 1, "south"))
+	if len(woken) != 0 {
+		t.Error("woken by another provider's lease")
+	}
+	i.mustTake(matched(t, 2, "north"))
+	if len(woken) != 1 {
+		t.Error("not woken by its own lease")
+	}
+}
+
+func TestWait_BeyondTheLimitIsRefused(t *testing.T) {
+	t.Parallel()
+	i := newInbox(t, testenv.SQLite(t))
+	i.service.waiting = newWaiting(0)
+	if err := i.service.Wait(t.Context(), "north", 0); corehour.KindOf(err) != corehour.KindLimited || corehour.CodeOf(err) != CodeTooManyWaiting {
+		t.Errorf("have %v", err)
+	}
+}
+
 func TestNew_RefusesAnIncompleteConfiguration(t *testing.T) {
 	t.Parallel()
 	logger := slog.New(slog.DiscardHandler)

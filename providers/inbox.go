@@ -63,6 +63,7 @@ func (s *Service) Wait(ctx context.Context, provider corehour.AccountID, after i
 	}
 	woken, ok := s.waiting.join(provider)
 	if !ok {
+		s.logger.WarnContext(ctx, "too many providers wait for deliveries", "most", s.waiting.most)
 		return corehour.Errorf(corehour.KindLimited, CodeTooManyWaiting,
 			"more than %d are waiting for deliveries; ask again without waiting", s.waiting.most)
 	}

@@ -162,3 +162,27 @@ func TestPriceRange_IsFromTheLowestPreemptibleToTheHighestOnDemand(t *testing.T)
 		t.Errorf("have %v", err)
 	}
 }
+
+func FuzzReadPrices_PricesAreAboveZeroAndOnTheTick(f *testing.F) {
+	f.Add(priceHeader + "us-east1,n2-standard-8,8,32,0.388472,0.10048\n")
+	f.Add("\xef\xbb\xbf" + priceHeader + "us-east1,n2-standard-8,\"8\",,1e9,1\r\n\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := readPriceText(text)
+		if err != nil {
+			if corehour.KindOf(err) != corehour.KindInvalid {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		if len(list) == 0 {
+			t.Error("an empty list is no error")
+		}
+		for _, p := range list {
+			for _, price := range []corehour.Price{p.OnDemand, p.Preemptible} {
+				if price <= 0 || price > corehour.MaxPrice || !price.OnTick() {
+					t.Errorf("%+v", p)
+				}
+			}
+		}
+	})
+}

@@ -15,7 +15,7 @@ import (
 // PostgreSQL prepares the text once and pays a round trip per statement.
 const (
 	sqliteInsertValues   = 96
-	postgresInsertValues = 8192
+	postgresInsertValues = 4096
 	maxInsertColumns     = 999
 )
 

@@ -25,22 +25,15 @@ type dispatcher struct {
 	// The queues are read forward: what was submitted stays pending in the
 	// database until the exchange's event comes back, and is not asked for again
 	// meanwhile.
-	charges, settlements cursor
-	// refused are the leases whose charge or settlement the exchange refused.
+	chargesRead, settlementsRead int64
+	// refused are the leases whose charge or settlement the exchange refused. One
+	// is due again only from a tick on that also reads the queues from their start,
+	// so its charges stay in order.
 	refused map[corehour.LeaseID]*backoff
 	pause   backoff
 	tick    int64
 	worked  bool // something was submitted since the last tick
 }
-
-// cursor is how far a queue has been read. A refused lease is tried again only
-// in a reading that began at the start, so that its charges stay in order.
-type cursor struct {
-	last      int64
-	fromStart bool
-}
-
-func (c *cursor) reset() { *c = cursor{fromStart: true} }
 
 type backoff struct {
 	attempts int
@@ -53,10 +46,7 @@ func (b *backoff) failed(tick, most int64) {
 }
 
 func newDispatcher(s *Service) *dispatcher {
-	d := &dispatcher{s: s, refused: make(map[corehour.LeaseID]*backoff)}
-	d.charges.reset()
-	d.settlements.reset()
-	return d
+	return &dispatcher{s: s, refused: make(map[corehour.LeaseID]*backoff)}
 }
 
 // Run submits pending charges and settlements to the exchange until ctx ends.
@@ -86,8 +76,7 @@ func (d *dispatcher) nextTick() {
 		again = again || b.until <= d.tick
 	}
 	if again {
-		d.charges.reset()
-		d.settlements.reset()
+		d.chargesRead, d.settlementsRead = 0, 0
 	}
 	d.worked = false
 }
@@ -100,9 +89,9 @@ func (d *dispatcher) pass(ctx context.Context) {
 	if d.pause.until > d.tick || ctx.Err() != nil {
 		return
 	}
-	err := drain(ctx, d, &d.charges, d.s.pendingCharges, d.s.exchange.PostCharges)
+	err := drain(ctx, d, &d.chargesRead, d.s.pendingCharges, d.s.exchange.PostCharges)
 	if err == nil {
-		err = drain(ctx, d, &d.settlements, d.s.pendingSettlements, d.s.exchange.SettleLeases)
+		err = drain(ctx, d, &d.settlementsRead, d.s.pendingSettlements, d.s.exchange.SettleLeases)
 	}
 	switch {
 	case err == nil:
@@ -123,29 +112,28 @@ type queued[T any] struct {
 }
 
 // drain reads a queue to its end and submits it page by page.
-func drain[T any](ctx context.Context, d *dispatcher, c *cursor,
+func drain[T any](ctx context.Context, d *dispatcher, last *int64,
 	read func(ctx context.Context, after int64) ([]queued[T], error),
 	submit func(ctx context.Context, items []T) error,
 ) error {
 	for {
-		page, err := read(ctx, c.last)
+		page, err := read(ctx, *last)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
-			c.fromStart = false
 			return nil
 		}
 		var due []queued[T]
 		for _, q := range page {
-			if b := d.refused[q.lease]; b == nil || c.fromStart && b.until <= d.tick {
+			if b := d.refused[q.lease]; b == nil || b.until <= d.tick {
 				due = append(due, q)
 			}
 		}
 		if err := submitPage(ctx, d, due, submit); err != nil {
 			return err
 		}
-		c.last = page[len(page)-1].id
+		*last = page[len(page)-1].id
 	}
 }
 

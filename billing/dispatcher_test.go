@@ -138,6 +138,44 @@ func TestDispatcher_ARefusedLeaseStopsNoOther(t *testing.T) {
 	})
 }
 
+func TestDispatcher_ARefusedLeaseIsTriedLessAndLessOften(t *testing.T) {
+	w := closedLeases(t, testenv.SQLite(t), 1)
+	w.refuse[1] = "charge_exceeds_hold"
+	d := newDispatcher(w.service)
+	for range 64 {
+		d.pass(w.ctx)
+		d.nextTick()
+	}
+	// In the intervals 0, 1, 3, 7, 15, 31 and 63; each time as a page of one lease
+	// and then on its own.
+	if w.calls != 14 {
+		t.Errorf("%d calls in 64 intervals, want 14", w.calls)
+	}
+}
+
+func TestDispatcher_ALaterChargeWaitsForTheRefusedOneBeforeIt(t *testing.T) {
+	w := closedLeases(t, testenv.SQLite(t), 2)
+	late := w.match(standardLease("acme", "norge"))
+	w.use(late, 0, corehour.CPUHour)
+	w.deliverAll()
+	w.refuse[late] = "charge_exceeds_hold"
+	d := newDispatcher(w.service)
+	d.pass(w.ctx)
+	delete(w.refuse, late)
+	w.use(late, 0, corehour.CPUHour)
+	w.deliverAll()
+	d.pass(w.ctx) // within the same interval: the lease is put aside
+	if len(w.leases[late].charges) != 0 {
+		t.Fatalf("charges of a lease that is put aside: %+v", w.leases[late].charges)
+	}
+	d.nextTick()
+	d.pass(w.ctx)
+	wantCharges(t, w.leases[late].charges, []Charge{
+		{late, 1, corehour.ChargeUsage, january.Add(600), 33_700_000},
+		{late, 2, corehour.ChargeUsage, january.Add(600), 33_700_000},
+	})
+}
+
 func TestDispatcher_WaitsWhileTheExchangeIsDown(t *testing.T) {
 	w := closedLeases(t, testenv.SQLite(t), 40)
 	w.down = true

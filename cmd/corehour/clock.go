@@ -16,6 +16,9 @@ type manualClock struct {
 // Now is the time that was set last.
 func (c *manualClock) Now() time.Time { return time.UnixMicro(c.now.Load()).UTC() }
 
+// instant is the time that was set last.
+func (c *manualClock) instant() corehour.Instant { return corehour.Instant(c.now.Load()) }
+
 // advance moves the clock, never back.
 func (c *manualClock) advance(to corehour.Instant) {
 	if int64(to) > c.now.Load() {

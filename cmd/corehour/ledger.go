@@ -60,7 +60,6 @@ func (l ledger) checkOnce(ctx context.Context) (check api.LedgerCheck, still boo
 	return check, before == after, nil
 }
 
-
 // billed waits until billing has taken what the exchange has applied by now.
 func (s *service) billed(ctx context.Context) error {
 	if err := s.exchange.Projected(ctx); err != nil {

@@ -32,16 +32,20 @@ func readMarket(pricesFile, carbonFile, machine string) (replayMarket, error) {
 		return m, fmt.Errorf("--carbon: %w", err)
 	}
 	defer func() { _ = carbon.Close() }() // it was only read
-	grid, err := providers.ReadGridIntensity(carbon)
+	grid, refused, err := providers.ReadGridIntensity(carbon)
 	if err != nil {
 		return m, fmt.Errorf("--carbon %s: %w", carbonFile, err)
 	}
-	if m.regions, err = providers.BuildMarket(list, grid); err != nil {
+	for _, line := range refused {
+		fmt.Fprintf(os.Stderr, "--carbon %s: line %d (%s) is not used: %s\n", carbonFile, line.Line, line.Region, line.Why)
+	}
+	power, err := providers.PowerOf(machine)
+	if err != nil {
+		return m, fmt.Errorf("--machine: %w", err)
+	}
+	if m.regions, err = providers.BuildMarket(list, grid, power, providers.Sources{Price: pricesFile, Carbon: carbonFile}); err != nil {
 		return m, err
 	}
-	m.lowest, m.highest = m.regions[0].Preemptible, m.regions[0].OnDemand
-	for _, r := range m.regions {
-		m.lowest, m.highest = min(m.lowest, r.Preemptible), max(m.highest, r.OnDemand)
-	}
-	return m, nil
+	m.lowest, m.highest, err = providers.PriceRange(list)
+	return m, err
 }

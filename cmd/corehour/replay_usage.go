@@ -16,7 +16,8 @@ import (
 type usageReporter struct {
 	s     *service
 	items chan usageItem
-	done  chan error // the outcome of run
+	ended chan struct{} // closed when run has ended with err
+	err   error
 }
 
 // usageItem is one usage record, the last one of its lease where final is set.
@@ -32,7 +33,7 @@ const (
 )
 
 func newUsageReporter(s *service) *usageReporter {
-	return &usageReporter{s: s, items: make(chan usageItem, usageBacklog), done: make(chan error, 1)}
+	return &usageReporter{s: s, items: make(chan usageItem, usageBacklog), ended: make(chan struct{})}
 }
 
 // report queues a record whose interval is over.
@@ -40,8 +41,8 @@ func (u *usageReporter) report(ctx context.Context, item usageItem) error {
 	select {
 	case u.items <- item:
 		return nil
-	case err := <-u.done:
-		return err
+	case <-u.ended:
+		return u.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -50,12 +51,14 @@ func (u *usageReporter) report(ctx context.Context, item usageItem) error {
 // finish reports what has queued and returns once metering has all of it.
 func (u *usageReporter) finish() error {
 	close(u.items)
-	return <-u.done
+	<-u.ended
+	return u.err
 }
 
 // run reports until finish.
 func (u *usageReporter) run(ctx context.Context) {
-	u.done <- u.reportAll(ctx)
+	u.err = u.reportAll(ctx)
+	close(u.ended)
 }
 
 func (u *usageReporter) reportAll(ctx context.Context) error {

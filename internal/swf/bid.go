@@ -36,10 +36,9 @@ func (t *Trace) Arrival(j Job, start corehour.Instant) corehour.Instant {
 }
 
 // Window is in which minutes a job that arrives at an instant may run: from its
-// arrival to its arrival + 2 x duration + LatestEndSlack.
+// arrival to its arrival + 2 x duration + LatestEndSlack, whole minutes within.
 func (j Job) Window(arrival corehour.Instant) (earliestStart, latestEnd corehour.Minute) {
-	earliestStart = arrival.CeilMinute()
-	return earliestStart, earliestStart.Add(2*j.Duration() + LatestEndSlack)
+	return arrival.CeilMinute(), arrival.FloorMinute().Add(2*j.Duration() + LatestEndSlack)
 }
 
 // RunsFor is how long the job really runs in a lease of some length: its run

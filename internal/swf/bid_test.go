@@ -43,7 +43,7 @@ func TestTrace_ArrivalIsRelativeToTheFirstJob(t *testing.T) {
 			t.Errorf("arrivals are %s and %s", first, second)
 		}
 		from, to := trace.Jobs[1].Window(second)
-		if from.String() != "2024-01-01T00:02Z" || to.String() != "2024-01-02T00:04Z" {
+		if from.String() != "2024-01-01T00:02Z" || to.String() != "2024-01-02T00:03Z" {
 			t.Errorf("the window is %s to %s", from, to)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/internal/bus"
 	"github.com/corehour/corehour/internal/testenv"
 	"github.com/corehour/corehour/metering"
 )
@@ -218,6 +219,42 @@ func TestConsumer_BrokenFeedIsAnErrorAndHasNoEffect(t *testing.T) {
 			t.Errorf("%s: the events before it had an effect: %v", name, err)
 		}
 	}
+}
+
+func TestConsumer_FollowsTheExchangeOnTheBus(t *testing.T) {
+	onDatabases(t, func(t *testing.T, w *world) {
+		b, err := bus.New(bus.Config{
+			DB: w.db, Logger: slog.New(slog.DiscardHandler), Consumers: []bus.Consumer{w.service.Consumer()},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(w.ctx)
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		events := []corehour.Event{
+			w.matched(7, prov, 4, start, start.Add(150)), w.started(7), w.ended(7, corehour.StatusCompleted, at(90)),
+		}
+		err = w.db.Write(w.ctx, func(ctx context.Context, tx *sql.Tx) error {
+			return bus.Append(ctx, tx, corehour.ProducerExchange, events)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Committed(corehour.ProducerExchange)
+		waiting, stop := context.WithTimeout(w.ctx, 30*time.Second)
+		defer stop()
+		if err := b.WaitFor(waiting, metering.ConsumerName, corehour.ProducerExchange, 3); err != nil {
+			t.Fatal(err)
+		}
+		if u := w.usage(7); u.Status != corehour.StatusCompleted || *u.EndedAt != at(90) {
+			t.Errorf("usage is %+v", u)
+		}
+		cancel()
+		if err := await(t, done, "the end of the bus"); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // signals is a log handler that tells of each error.

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/internal/database"
+	"github.com/corehour/corehour/internal/testenv"
 	"github.com/corehour/corehour/metering"
 )
 
@@ -190,4 +192,33 @@ func TestClose_RacingWithReportsIsTheLastWord(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The races above must find out when what they test is not there: behind the
+// service's back the provider's row becomes a view whose updates lock nothing.
+func TestRace_FindsThatTheLockIsMissing(t *testing.T) {
+	// SQLite has one writer at a time: there is no lock to take away.
+	w := newWorld(t, testenv.Open(t, database.Config{URL: testenv.PostgresURL(t)}))
+	const rounds = 100
+	for id := corehour.LeaseID(1); id <= rounds; id++ {
+		w.lease(id, prov)
+	}
+	w.clock.set(at(150))
+	w.exec(`ALTER TABLE metering_providers RENAME TO metering_providers_away`)
+	w.exec(`CREATE VIEW metering_providers AS SELECT * FROM metering_providers_away`)
+	w.exec(`CREATE FUNCTION lock_nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`)
+	w.exec(`CREATE TRIGGER lock_nothing INSTEAD OF UPDATE ON metering_providers FOR EACH ROW EXECUTE FUNCTION lock_nothing()`)
+	for id := corehour.LeaseID(1); id <= rounds; id++ {
+		w.race(func(racer int, node *metering.Service) {
+			r := rec(fmt.Sprintf("r-%d-%d", id, racer), id, 0, 60, cpu(4, 60))
+			if _, err := node.Report(w.ctx, prov, []metering.Record{r}); err != nil {
+				t.Error(err)
+			}
+		})
+		if u := w.usage(id); u.Used > cpu(4, 60) {
+			t.Logf("without the lock an hour was overfilled in round %d", id)
+			return
+		}
+	}
+	t.Errorf("%d rounds without the lock went well: the races above prove nothing", rounds)
 }

@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"github.com/corehour/corehour/internal/database"
 )
 
-// maxInList bounds the values that one statement looks up.
+// maxInList bounds the values that one statement looks up. SQLite's driver
+// compares each numbered placeholder with all of a statement, so long lists cost
+// the square of their length.
 const maxInList = 64
 
 // querier is a transaction or a pool of connections.
@@ -83,7 +86,7 @@ func scanLease(rows *sql.Rows) (*lease, error) {
 // usage is closed is not touched: only closing writes that.
 func saveLeases(ctx context.Context, tx *sql.Tx, leases []*lease) error {
 	// In the order of their ids, so that two who save wait but never in a circle.
-	slices.SortFunc(leases, func(a, b *lease) int { return int(int64(a.id) - int64(b.id)) })
+	slices.SortFunc(leases, func(a, b *lease) int { return cmp.Compare(a.id, b.id) })
 	rows := make([][]any, 0, len(leases))
 	for _, l := range leases {
 		var endedAt, graceFrom any

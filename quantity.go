@@ -21,10 +21,15 @@ type BasisPoints int32
 // Limits of quantities. They keep every product of price, units and duration
 // within Money; an order whose worst case exceeds MaxMoney is refused.
 const (
-	MaxUnits    Units       = 1_000_000
-	WholeShare  BasisPoints = 10_000
-	hourDigits              = 10
-	hoursPerCPU             = 10_000_000_000
+	MaxUnits   Units       = 1_000_000
+	WholeShare BasisPoints = 10_000
+
+	// MaxUnitMinutes bounds units x duration of one order at 2.5 billion
+	// unit-hours, so that its CPU time fits into CPUTime.
+	MaxUnitMinutes = 150_000_000_000
+
+	hourDigits  = 10
+	hoursPerCPU = 10_000_000_000
 )
 
 // Hours writes CPU time as decimal CPU-hours, rounded down at ten digits.
@@ -34,7 +39,8 @@ func (c CPUTime) Hours() string {
 	return formatFixed(whole*hoursPerCPU+mulDiv(rest, hoursPerCPU, int64(CPUHour)), hourDigits)
 }
 
-// Capacity is the CPU time that units can use at most in a duration.
+// Capacity is the CPU time that units can use at most in a duration. Units x
+// duration is at most MaxUnitMinutes.
 func Capacity(u Units, d Minutes) CPUTime {
 	return CPUTime(int64(u) * int64(d) * 60_000_000)
 }

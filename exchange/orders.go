@@ -204,6 +204,8 @@ func (s *State) checkBid(b *bid) (orderbook.Bid, Reply) {
 		return none, reject(CodeOutOfRange, "units", "units are 1 to 1000000")
 	case b.Duration < 1 || b.Duration > corehour.MaxDuration:
 		return none, reject(CodeOutOfRange, "duration_minutes", "a duration is 1 minute to 366 days")
+	case int64(b.Units)*int64(b.Duration) > corehour.MaxUnitMinutes:
+		return none, reject(CodeTooLarge, "units", "units x duration is more than 2500000000 unit-hours")
 	case b.EarliestStart > s.startable().Add(maxAhead):
 		return none, reject(CodeOutOfRange, "earliest_start", "a bid starts within twenty years")
 	case b.LatestEnd > s.startable().Add(maxAhead+corehour.MaxDuration):

@@ -1,0 +1,54 @@
+# What a person or the continuous integration does with this repository. Only Go
+# is needed; the tests bring their own PostgreSQL and Redis (scripts/test-services).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# One linter, at a fixed version, built through the Go proxy.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The longest that the tests of one package may take.
+TEST_TIMEOUT := 15m
+# Which benchmarks, and for how long each.
+BENCH := .
+BENCHTIME := 1s
+
+.PHONY: demo
+demo: ## a seeded market with simulated traders on a scratch directory
+	go run ./cmd/corehour demo
+
+.PHONY: build
+build: ## static binaries in ./bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## all tests, on SQLite and on a private PostgreSQL and Redis
+	scripts/test-services go test -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: race
+race: ## all tests under the race detector, which needs a C compiler
+	scripts/test-services go test -race -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: check
+check: ## format, vet, staticcheck, the architecture's arrows, generated files
+	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt: not formatted:" $$unformatted >&2; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test -count=1 -run 'TestArchitecture|TestRepository' .
+	scripts/check-generated
+
+.PHONY: bench
+bench: ## benchmarks; BENCH=regexp chooses, BENCHTIME=5s runs longer
+	scripts/test-services go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
+
+.PHONY: generate
+generate: ## the generated files, from the shared data
+	go generate ./...
+
+.PHONY: clean
+clean: ## what build made
+	rm -rf bin
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'

@@ -96,11 +96,22 @@ func (d *dispatcher) pass(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.pause = backoff{}
+		d.forgetResolved()
 	case ctx.Err() != nil:
 		// The service is stopping; what was not submitted stays pending.
 	default:
 		d.pause.failed(d.tick, maxPauseTicks)
 		d.s.log.Warn("billing: dispatch waits", "error", err, "intervals", d.pause.until-d.tick)
+	}
+}
+
+// forgetResolved drops refused leases that were due and did not turn up in the
+// queues any more, because another node has settled the matter.
+func (d *dispatcher) forgetResolved() {
+	for id, b := range d.refused {
+		if b.until <= d.tick {
+			delete(d.refused, id)
+		}
 	}
 }
 

@@ -153,6 +153,23 @@ func TestDispatcher_ARefusedLeaseIsTriedLessAndLessOften(t *testing.T) {
 	}
 }
 
+func TestDispatcher_ForgetsARefusedLeaseThatAnotherNodeSettled(t *testing.T) {
+	w := closedLeases(t, testenv.SQLite(t), 1)
+	w.refuse[1] = "charge_exceeds_hold"
+	d := newDispatcher(w.service)
+	d.pass(w.ctx)
+	if len(d.refused) != 1 {
+		t.Fatalf("%d refused leases, want 1", len(d.refused))
+	}
+	delete(w.refuse, 1)
+	w.run()
+	d.nextTick()
+	d.pass(w.ctx)
+	if len(d.refused) != 0 {
+		t.Error("the lease is remembered as refused")
+	}
+}
+
 func TestDispatcher_ALaterChargeWaitsForTheRefusedOneBeforeIt(t *testing.T) {
 	w := closedLeases(t, testenv.SQLite(t), 2)
 	late := w.match(standardLease("acme", "norge"))

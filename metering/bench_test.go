@@ -36,3 +36,22 @@ func BenchmarkReport(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkConsumer takes the lives of new leases (matched, started, ended) in
+// stretches as long as the bus hands over.
+func BenchmarkConsumer(b *testing.B) {
+	w := newWorld(b, testenv.SQLite(b))
+	id := corehour.LeaseID(0)
+	for b.Loop() {
+		b.StopTimer()
+		var events []corehour.Event
+		for len(events)+3 <= corehour.MaxFeedEvents {
+			id++
+			events = append(events, w.matched(id, prov, 4, start, start.Add(150)), w.started(id),
+				w.ended(id, corehour.StatusCompleted, at(60)))
+		}
+		b.StartTimer()
+		w.take(events...)
+	}
+	b.ReportMetric(float64(id)/b.Elapsed().Seconds(), "leases/s")
+}

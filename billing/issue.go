@@ -119,7 +119,7 @@ func (s *Service) issueIn(ctx context.Context, tx *sql.Tx, d *document) error {
 	if _, err := lockQueue(ctx, tx); err != nil {
 		return err
 	}
-	last, charges, err := collect(ctx, tx, d)
+	last, charges, err := collect(ctx, tx, d, s.documentLeases)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ func (s *Service) issueIn(ctx context.Context, tx *sql.Tx, d *document) error {
 	return bus.Append(ctx, tx, corehour.ProducerBilling, []corehour.Event{event})
 }
 
-// collect sums the charges that no document names yet into lines, for at most
-// MaxDocumentLeases leases. It returns the last lease and the number of charges.
-func collect(ctx context.Context, tx *sql.Tx, d *document) (last corehour.LeaseID, charges int64, err error) {
+// collect sums the charges that no document names yet into lines, for at most so
+// many leases. It returns the last lease and the number of charges.
+func collect(ctx context.Context, tx *sql.Tx, d *document, most int) (last corehour.LeaseID, charges int64, err error) {
 	open := `state = 'posted' AND ` + d.side.reference + ` = '' AND ` + d.side.account + ` = $1 AND month <= $2`
 	err = tx.QueryRowContext(ctx,
 		`SELECT COALESCE(MAX(lease_id), 0) FROM (
 		 SELECT DISTINCT lease_id FROM billing_charges WHERE `+open+` ORDER BY lease_id LIMIT $3) AS first_leases`,
-		string(d.account), d.period.String(), MaxDocumentLeases).Scan(&last)
+		string(d.account), d.period.String(), most).Scan(&last)
 	if err != nil {
 		return 0, 0, wrap("read charges", err)
 	}

@@ -186,6 +186,29 @@ func TestIssue_AFailedTransactionGivesItsNumberBack(t *testing.T) {
 	})
 }
 
+func TestIssue_WhoHasTooManyLeasesGetsSeveralInvoices(t *testing.T) {
+	testenv.Databases(t, func(t *testing.T, db *database.DB) {
+		w := closedLeases(t, db, 5)
+		w.run()
+		w.clock.set(mustPeriod("2024-01").End())
+		w.service.documentLeases = 2
+		invoices, err := w.service.IssueInvoices(w.ctx, mustPeriod("2024-01"))
+		w.must(err)
+		var lines []int64
+		var sum corehour.Money
+		for _, inv := range invoices {
+			lines = append(lines, inv.LineCount)
+			sum += inv.Total
+		}
+		if !slices.Equal(lines, []int64{2, 2, 1}) || sum != 5*50_550_000 {
+			t.Errorf("invoices of %v lines, together %s", lines, sum)
+		}
+		if findings, err := w.service.VerifyInvoices(w.ctx); err != nil || len(findings) > 0 {
+			t.Errorf("findings %v %v", findings, err)
+		}
+	})
+}
+
 func TestIssue_AnExhaustedSeriesIsAClearError(t *testing.T) {
 	w := settledFor(t, testenv.SQLite(t), "acme")
 	w.exec(`INSERT INTO billing_series (name, last) VALUES ('INV-2024', $1)`, MaxSeriesNumber)

@@ -222,3 +222,34 @@ func TestRating_TablesCanBeBuiltAgainFromTheFeeds(t *testing.T) {
 	}
 	again.checkBooks()
 }
+
+// TestRating_LongLeasesCloseInGroups closes seven leases of a year in one
+// transaction: more hours than closing has in memory at once.
+func TestRating_LongLeasesCloseInGroups(t *testing.T) {
+	w := newWorld(t, testenv.SQLite(t))
+	w.open("acme", "Acme", 9_000_000*corehour.NanoPerUnit)
+	w.open("norge", "Norge", 0)
+	const leases, hours = 7, int64(corehour.MaxDuration / corehour.MinutesPerHour)
+	if leases*hours <= maxClosingHours {
+		t.Fatal("these leases fit into one group")
+	}
+	for range leases {
+		l := standardLease("acme", "norge")
+		l.End, l.TakeOrPay = l.Start.Add(corehour.MaxDuration), 100
+		id := w.match(l)
+		w.use(id, 3, corehour.CPUHour)
+		w.end(id, corehour.StatusCompleted, l.End.Instant())
+		w.closeUsage(id)
+	}
+	w.deliverAll()
+	// One hour of each lease was used above its minimum; all others are topped up.
+	if n := w.number(`SELECT COUNT(*) FROM billing_charges WHERE kind = 'take_or_pay'`); n != leases*(hours-1) {
+		t.Errorf("%d top-ups, want %d", n, leases*(hours-1))
+	}
+	if n := w.number(`SELECT COUNT(*) FROM billing_progress WHERE ready = 1 AND charges = $1`, hours); n != leases {
+		t.Errorf("%d leases are ready with a charge for every hour, want %d", n, leases)
+	}
+	if n := w.number(`SELECT COUNT(DISTINCT queue_id) FROM billing_charges`); n != leases*hours {
+		t.Errorf("%d places in the queue for %d charges", n, leases*hours)
+	}
+}

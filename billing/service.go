@@ -76,6 +76,8 @@ type Service struct {
 	currency  string
 	interval  time.Duration
 	woken     chan struct{} // holds at most one wake, which is enough
+	// documentLeases is MaxDocumentLeases, but in tests.
+	documentLeases int
 }
 
 var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -110,6 +112,7 @@ func New(c Config) (*Service, error) {
 	return &Service{
 		db: c.DB, clock: c.Clock, exchange: c.Exchange, committed: c.Committed,
 		log: c.Logger, currency: c.Currency, interval: c.Interval, woken: make(chan struct{}, 1),
+		documentLeases: MaxDocumentLeases,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -19,9 +20,16 @@ const maxSQLiteReaders = 8
 // The settings of every SQLite connection. synchronous=FULL makes a commit wait
 // for the disk, which WAL mode does not do by itself.
 var sqlitePragmas = []string{
-	"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-	"temp_store(MEMORY)", "cache_size(-32768)", "wal_autocheckpoint(4000)",
+	"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
 }
+
+// What differs: how many KiB of pages a connection keeps (there are many readers,
+// and the operating system keeps pages too), and after how many pages of its log
+// a writer carries them over to the database file.
+var (
+	sqliteWriterPragmas = []string{"cache_size(-32768)", "wal_autocheckpoint(4000)"}
+	sqliteReaderPragmas = []string{"cache_size(-4096)", "query_only(1)"}
+)
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	absolute, err := filepath.Abs(path)
@@ -33,7 +41,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	// The writer opens first: it creates the file and turns on WAL, which a
 	// reader that may not write could not do.
-	writer, err := sql.Open("sqlite", sqliteName(absolute, nil))
+	writer, err := sql.Open("sqlite", sqliteName(absolute, "immediate", sqliteWriterPragmas))
 	if err != nil {
 		return nil, unreachable("the SQLite file "+path, err)
 	}
@@ -49,7 +57,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		err := fmt.Errorf("journal mode is %q: the file system does not support WAL", mode)
 		return nil, errors.Join(unreachable("the SQLite file "+path, err), writer.Close())
 	}
-	reader, err := sql.Open("sqlite", sqliteName(absolute, []string{"query_only(1)"}))
+	reader, err := sql.Open("sqlite", sqliteName(absolute, "deferred", sqliteReaderPragmas))
 	if err != nil {
 		return nil, errors.Join(unreachable("the SQLite file "+path, err), writer.Close())
 	}
@@ -61,11 +69,8 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 // sqliteName is the driver's data source name. Transactions of the writer begin
 // IMMEDIATE, so that one never fails when it turns from reading to writing; a
 // reader's begin DEFERRED, which takes no lock.
-func sqliteName(path string, more []string) string {
-	q := url.Values{"_pragma": append(append([]string{}, sqlitePragmas...), more...)}
-	if more == nil {
-		q.Set("_txlock", "immediate")
-	}
+func sqliteName(path, begin string, more []string) string {
+	q := url.Values{"_pragma": slices.Concat(sqlitePragmas, more), "_txlock": {begin}}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
 	return u.String()
 }

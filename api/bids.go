@@ -87,7 +87,7 @@ type BidPlaced struct {
 }
 
 type bidInput struct {
-	Bid bidParam `path:"bid" doc:"The bid's number." example:"bid-17"`
+	Bid bidRef `path:"bid" doc:"The bid's number." example:"bid-17"`
 }
 
 type bidOutput struct {
@@ -137,7 +137,7 @@ func (s *Server) listBids(ctx context.Context, c Caller, in *struct {
 	Consumer corehour.AccountID   `query:"consumer" maxLength:"64" doc:"Only bids of this account; a consumer may only name its own." example:"lab-a"`
 	Product  corehour.ProductID   `query:"product" maxLength:"64" doc:"Only bids for this product." example:"cpu.standard"`
 	Status   exchange.OrderStatus `query:"status" doc:"Only open or only closed ones." example:"open"`
-	After    bidParam             `query:"after" doc:"The last bid of the page before." example:"bid-17"`
+	After    bidRef               `query:"after" doc:"The last bid of the page before." example:"bid-17"`
 }) (*pageOutput[exchange.BidView], error) {
 	consumer, err := c.own(in.Consumer, "query.consumer")
 	if err != nil {

@@ -93,9 +93,9 @@ func (*idParam[T, P]) Schema(r huma.Registry) *huma.Schema {
 }
 
 type (
-	offerParam = idParam[corehour.OfferID, *corehour.OfferID]
-	bidParam   = idParam[corehour.BidID, *corehour.BidID]
-	leaseParam = idParam[corehour.LeaseID, *corehour.LeaseID]
+	offerRef = idParam[corehour.OfferID, *corehour.OfferID]
+	bidRef   = idParam[corehour.BidID, *corehour.BidID]
+	leaseRef = idParam[corehour.LeaseID, *corehour.LeaseID]
 )
 
 // readsAll reports whether a role sees what belongs to every organisation.

@@ -142,7 +142,7 @@ type accountsQuery struct {
 
 func (f *fakeExchange) Accounts(_ context.Context, after corehour.AccountID, limit int) ([]exchange.AccountView, error) {
 	f.note(accountsQuery{after, limit})
-	return []exchange.AccountView{{Account: labA}, {Account: labB}}, nil
+	return []exchange.AccountView{{Account: labA, Org: "university"}, {Account: labB, Org: "college"}}, nil
 }
 
 func (f *fakeExchange) Offer(_ context.Context, id corehour.OfferID) (exchange.OfferView, error) {

@@ -15,7 +15,7 @@ type EndLease struct {
 
 // LeaseParam is the input of what is about one lease.
 type LeaseParam struct {
-	Lease leaseParam `path:"lease" doc:"The lease's number." example:"lease-17"`
+	Lease leaseRef `path:"lease" doc:"The lease's number." example:"lease-17"`
 }
 
 type leaseOutput struct {
@@ -68,10 +68,10 @@ func (s *Server) listLeases(ctx context.Context, c Caller, in *struct {
 	LimitParam
 	Consumer corehour.AccountID   `query:"consumer" maxLength:"64" doc:"Only leases that this account takes." example:"lab-a"`
 	Provider corehour.AccountID   `query:"provider" maxLength:"64" doc:"Only leases that this account delivers." example:"dc-north"`
-	Bid      bidParam             `query:"bid" doc:"Only leases of this bid." example:"bid-17"`
-	Offer    offerParam           `query:"offer" doc:"Only leases of this offer." example:"offer-17"`
+	Bid      bidRef               `query:"bid" doc:"Only leases of this bid." example:"bid-17"`
+	Offer    offerRef             `query:"offer" doc:"Only leases of this offer." example:"offer-17"`
 	Status   corehour.LeaseStatus `query:"status" doc:"Only leases that stand here in their life." example:"active"`
-	After    leaseParam           `query:"after" doc:"The last lease of the page before." example:"lease-17"`
+	After    leaseRef             `query:"after" doc:"The last lease of the page before." example:"lease-17"`
 }) (*pageOutput[exchange.LeaseView], error) {
 	q := exchange.LeaseQuery{
 		Consumer: in.Consumer, Provider: in.Provider, Bid: in.Bid.id, Offer: in.Offer.id,

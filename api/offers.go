@@ -68,7 +68,7 @@ func fillsOf(fills []exchange.Fill) ([]Fill, corehour.Units) {
 }
 
 type offerInput struct {
-	Offer offerParam `path:"offer" doc:"The offer's number." example:"offer-17"`
+	Offer offerRef `path:"offer" doc:"The offer's number." example:"offer-17"`
 }
 
 type offerOutput struct {
@@ -128,7 +128,7 @@ func (s *Server) listOffers(ctx context.Context, c Caller, in *struct {
 	Region   corehour.RegionID    `query:"region" maxLength:"64" doc:"Only offers in this region." example:"europe-north1"`
 	Provider corehour.AccountID   `query:"provider" maxLength:"64" doc:"Only offers of this account." example:"dc-north"`
 	Status   exchange.OrderStatus `query:"status" doc:"Only open or only closed ones." example:"open"`
-	After    offerParam           `query:"after" doc:"The last offer of the page before." example:"offer-17"`
+	After    offerRef             `query:"after" doc:"The last offer of the page before." example:"offer-17"`
 }) (*pageOutput[exchange.OfferView], error) {
 	status := in.Status
 	if !c.readsAll() && in.Provider != c.Account {

@@ -39,7 +39,7 @@ var apiTags = []*huma.Tag{
 }
 
 // document registers all operations and the document that describes them.
-func (s *Server) document() error {
+func (s *Server) document() {
 	installHumaErrors()
 	s.huma = humagin.New(s.engine, huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -77,18 +77,22 @@ func (s *Server) document() error {
 	}
 	finishSchemas(s.registry, requests)
 
-	// The document does not change any more, so it is made once.
-	compact, err := json.Marshal(s.huma.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("api: OpenAPI document: %w", err)
-	}
-	asYAML, err := s.huma.OpenAPI().YAML()
-	if err != nil {
-		return fmt.Errorf("api: OpenAPI document: %w", err)
-	}
-	s.engine.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, jsonContentType, compact) })
-	s.engine.GET("/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, yamlContentType, asYAML) })
-	return nil
+	s.serveDocument("/openapi.json", jsonContentType, func() ([]byte, error) { return json.Marshal(s.huma.OpenAPI()) })
+	s.serveDocument("/openapi.yaml", yamlContentType, s.huma.OpenAPI().YAML)
+}
+
+// serveDocument serves a form of the document, which does not change any more
+// and is made when it is first asked for.
+func (s *Server) serveDocument(path, contentType string, make func() ([]byte, error)) {
+	once := sync.OnceValues(make)
+	s.engine.GET(path, func(c *gin.Context) {
+		document, err := once()
+		if err != nil {
+			writeProblem(c.Writer, problemOf(s.explain(c.Request.Context(), path, c.Writer.Header().Get(requestIDHeader), err)))
+			return
+		}
+		c.Data(http.StatusOK, contentType, document)
+	})
 }
 
 // maxPooledBytes keeps the rare large answer from staying in memory.

@@ -17,12 +17,10 @@ import (
 	"github.com/corehour/corehour"
 )
 
-// Limits of a request's body.
+// Limits of a request.
 const (
 	// MaxBodyBytes bounds a body.
 	MaxBodyBytes = 1 << 20
-	// bodyTimeout bounds how long a body may take to arrive.
-	bodyTimeout = 10 * time.Second
 	// longTimeout bounds the requests that may last longer than the server's
 	// timeouts.
 	longTimeout = 10 * time.Minute
@@ -42,9 +40,6 @@ type operation struct {
 	waits            bool   // it may last longer than the server's timeouts
 	responses        map[string]*huma.Response
 }
-
-// everybody is all four roles.
-var everybody []Role
 
 // jsonBody is a body of type T. It is read by our decoder, not huma's, and keeps
 // what was wrong until the operation's handler is reached.
@@ -124,7 +119,7 @@ func register[I, O any](s *Server, op operation, handler func(ctx context.Contex
 		DefaultStatus: op.status, Security: security, Responses: responses,
 		SkipValidateBody: true,
 		// huma refuses a body of exactly its limit.
-		MaxBodyBytes: MaxBodyBytes + 1, BodyReadTimeout: bodyTimeout,
+		MaxBodyBytes: MaxBodyBytes + 1, BodyReadTimeout: s.limits.body,
 		Middlewares: huma.Middlewares{s.admit(op, hasBody)},
 	}, func(ctx context.Context, in *I) (*O, error) {
 		if b, ok := any(in).(bodied); ok {

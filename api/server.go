@@ -28,8 +28,13 @@ const (
 	// MaxPolls bounds how many requests wait for deliveries at a time.
 	MaxPolls = 1024
 
+	// MaxConnections bounds how many connections are open at a time; who comes then
+	// waits in the system's queue.
+	MaxConnections = 8192
+
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
+	bodyTimeout       = 10 * time.Second
 	writeTimeout      = 60 * time.Second // above MaxWait, which passes before a byte is written
 	idleTimeout       = 120 * time.Second
 
@@ -73,14 +78,15 @@ func (c *Config) validate() error {
 
 // limits are the server's limits in the form that tests can make small.
 type limits struct {
-	requests, polls                               int64
-	readHeader, read, write, idle, drain, maxWait time.Duration
+	requests, polls                                     int64
+	connections                                         int
+	readHeader, read, body, write, idle, drain, maxWait time.Duration
 }
 
 func defaultLimits() limits {
 	return limits{
-		requests: MaxRequests, polls: MaxPolls,
-		readHeader: readHeaderTimeout, read: readTimeout, write: writeTimeout, idle: idleTimeout,
+		requests: MaxRequests, polls: MaxPolls, connections: MaxConnections,
+		readHeader: readHeaderTimeout, read: readTimeout, body: bodyTimeout, write: writeTimeout, idle: idleTimeout,
 		drain: DrainTimeout, maxWait: MaxWait,
 	}
 }
@@ -136,9 +142,7 @@ func newServer(config Config, l limits) (*Server, error) {
 	s.engine.NoMethod(func(c *gin.Context) {
 		writeProblem(c.Writer, newProblem(http.StatusMethodNotAllowed, CodeMethodNotAllowed, "", "this path does not take the method "+string(shown([]byte(c.Request.Method)))))
 	})
-	if err := s.document(); err != nil {
-		return nil, err
-	}
+	s.document()
 	return s, nil
 }
 
@@ -159,7 +163,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(newBoundedListener(listener, s.limits.connections)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("api: serve: %w", err)

@@ -18,7 +18,7 @@
 //     read again from the outbox.
 //   - What travels on Watermill is a copy. Redis may lose, repeat, reorder or
 //     forget all of it: consumers read the outbox when they start, whenever a
-//     message does not fit, and at least once in Config.Poll.
+//     message does not fit, and after a Config.Poll that brought them nothing new.
 //   - An event whose Take fails is tried again until it succeeds, and nothing
 //     after it is taken before. Other consumers do not wait for it.
 package bus

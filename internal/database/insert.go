@@ -10,11 +10,10 @@ import (
 )
 
 // Limits of one INSERT statement. SQLite could bind 32766 values and PostgreSQL
-// 65535, but the best size is far below (BenchmarkInsert): SQLite's driver parses
-// the text anew each time and its cost per value rises with their number, while
-// PostgreSQL prepares the text once and pays a round trip per statement.
+// 65535, but the best size is far below (BenchmarkInsert): on SQLite a statement
+// costs little, while PostgreSQL pays a round trip for each.
 const (
-	sqliteInsertValues   = 96
+	sqliteInsertValues   = 256
 	postgresInsertValues = 4096
 	maxInsertColumns     = 999
 )
@@ -55,12 +54,12 @@ func Insert(ctx context.Context, tx *sql.Tx, table string, columns []string, row
 // A nil DB is a transaction whose database is not known; what suits SQLite works
 // on both.
 func (db *DB) insertRows(left, columns int) int {
-	if db == nil || db.dialect == SQLite {
-		return min(left, max(1, sqliteInsertValues/columns))
+	most := max(1, sqliteInsertValues/columns)
+	if db != nil && db.dialect == Postgres {
+		most = max(1, postgresInsertValues/columns)
 	}
-	// Only powers of two: every text is prepared and kept by the server, so there
-	// must be few of them.
-	most := max(1, postgresInsertValues/columns)
+	// Only powers of two: every text is prepared once and kept, so there must be
+	// few of them.
 	n := 1
 	for 2*n <= min(left, most) {
 		n *= 2

@@ -41,10 +41,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	// The writer opens first: it creates the file and turns on WAL, which a
 	// reader that may not write could not do.
-	writer, err := sql.Open("sqlite", sqliteName(absolute, "immediate", sqliteWriterPragmas))
-	if err != nil {
-		return nil, unreachable("the SQLite file "+path, err)
-	}
+	writer := sql.OpenDB(&connector{driver: &sqlite.Driver{}, name: sqliteName(absolute, "immediate", sqliteWriterPragmas)})
 	// One writer connection: transactions queue here in memory instead of
 	// finding the file locked.
 	writer.SetMaxOpenConns(1)
@@ -57,10 +54,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		err := fmt.Errorf("journal mode is %q: the file system does not support WAL", mode)
 		return nil, errors.Join(unreachable("the SQLite file "+path, err), writer.Close())
 	}
-	reader, err := sql.Open("sqlite", sqliteName(absolute, "deferred", sqliteReaderPragmas))
-	if err != nil {
-		return nil, errors.Join(unreachable("the SQLite file "+path, err), writer.Close())
-	}
+	reader := sql.OpenDB(&connector{driver: &sqlite.Driver{}, name: sqliteName(absolute, "deferred", sqliteReaderPragmas)})
 	reader.SetMaxOpenConns(maxSQLiteReaders)
 	reader.SetMaxIdleConns(maxSQLiteReaders)
 	return &DB{dialect: SQLite, writer: writer, reader: reader}, nil

@@ -47,13 +47,13 @@ func newClock() *manualClock {
 
 // node is an exchange on a directory and a database, which may be opened again.
 type node struct {
-	t     *testing.T
+	t     testing.TB
 	cfg   exchange.Config
 	x     *exchange.Exchange
 	notes bytes.Buffer
 }
 
-func newNode(t *testing.T, db *database.DB) *node {
+func newNode(t testing.TB, db *database.DB) *node {
 	t.Helper()
 	migrateBus(t, db)
 	dir := t.TempDir()
@@ -66,7 +66,7 @@ func newNode(t *testing.T, db *database.DB) *node {
 	return n
 }
 
-func migrateBus(t *testing.T, db *database.DB) {
+func migrateBus(t testing.TB, db *database.DB) {
 	t.Helper()
 	b, err := bus.New(bus.Config{DB: db, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -104,7 +104,7 @@ func (n *node) close() {
 	}
 }
 
-func submit(t *testing.T, x *exchange.Exchange, commands ...exchange.Command) (last exchange.Reply) {
+func submit(t testing.TB, x *exchange.Exchange, commands ...exchange.Command) (last exchange.Reply) {
 	t.Helper()
 	for _, c := range commands {
 		reply, err := x.Submit(t.Context(), c)
@@ -119,7 +119,7 @@ func submit(t *testing.T, x *exchange.Exchange, commands ...exchange.Command) (l
 var day = corehour.InstantOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).FloorMinute()
 
 // market opens a product, a region, a provider with an offer and a consumer with funds.
-func market(t *testing.T, x *exchange.Exchange) {
+func market(t testing.TB, x *exchange.Exchange) {
 	t.Helper()
 	submit(t, x,
 		exchange.DefineProduct{Product: corehour.Product{ID: "cpu", Unit: "one vCPU"}},

@@ -68,9 +68,3 @@ type problemError struct{ api.Problem }
 func (e *problemError) Error() string {
 	return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Detail)
 }
-
-// page is a list as the API gives it.
-type page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next"`
-}

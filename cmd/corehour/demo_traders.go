@@ -25,7 +25,7 @@ type demoConsumer struct {
 // demoConsumers want different things, so that every part of the book is used.
 var demoConsumers = []demoConsumer{
 	{"genomics-lab", "Batch work, cheap and patient", func(r *rand.Rand, b *api.PlaceBid) {
-		b.Units, b.Limit, b.Interruptible = pick(r, 8, 16, 32), price("0.03"), true
+		b.Units, b.Limit, b.Interruptible, b.MinFill = pick(r, 8, 16, 32), price("0.03"), true, 4
 	}},
 	{"render-farm", "All frames at once or not at all, in Europe", func(r *rand.Rand, b *api.PlaceBid) {
 		b.Units, b.Limit = pick(r, 48, 96), price("0.07")
@@ -41,7 +41,7 @@ var demoConsumers = []demoConsumer{
 		b.TimeInForce = corehour.ImmediateOrCancel
 	}},
 	{"physics-dept", "As much as there is below its price", func(r *rand.Rand, b *api.PlaceBid) {
-		b.Units, b.Limit, b.Interruptible = pick(r, 64, 128), price("0.015"), true
+		b.Units, b.Limit, b.Interruptible, b.MinFill = pick(r, 64, 128), price("0.015"), true, 16
 	}},
 	{"weather-service", "The whole run in one minute or never", func(r *rand.Rand, b *api.PlaceBid) {
 		b.Units, b.Limit, b.TimeInForce = pick(r, 32, 64), price("0.062"), corehour.FillOrKill
@@ -259,6 +259,7 @@ type financeDesk struct {
 	demo   *demo
 	client *client
 	month  billing.Period
+	after  string // the query that goes on after the last invoice shown
 }
 
 func (d *demo) newFinanceDesk() (*financeDesk, error) {
@@ -285,13 +286,21 @@ func (f *financeDesk) run(ctx context.Context) {
 }
 
 func (f *financeDesk) closeMonth(ctx context.Context) error {
-	var invoices page[billing.Invoice]
-	month := map[string]string{"period": f.month.String()}
-	if err := f.client.call(ctx, http.MethodPost, "/v1/invoices", month, &invoices); err != nil {
+	month := api.IssueDocuments{Period: f.month}
+	if err := f.client.call(ctx, http.MethodPost, "/v1/invoices", month, nil); err != nil {
+		return err
+	}
+	if err := f.client.call(ctx, http.MethodPost, "/v1/statements", month, nil); err != nil {
+		return err
+	}
+	var invoices api.Page[billing.Invoice]
+	if err := f.client.call(ctx, http.MethodGet, "/v1/invoices?limit=500"+f.after, nil, &invoices); err != nil {
 		return err
 	}
 	for _, inv := range invoices.Items {
-		f.demo.out.printf("%s  INVOICE %s to %s: %s %s", f.demo.stamp(), inv.Number, inv.Consumer, inv.Total, inv.Currency)
+		f.after = "&after=" + inv.Number
+		f.demo.out.printf("%s  INVOICE %s  %-16s %s %s for %s CPU-hours, %s kg CO2e", f.demo.stamp(), inv.Number, inv.Consumer,
+			inv.Total, inv.Currency, inv.CPU.Hours(), inv.CO2e.Kilograms())
 	}
-	return f.client.call(ctx, http.MethodPost, "/v1/statements", month, nil)
+	return nil
 }

@@ -77,6 +77,16 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// requireFlags names the first flag that a command cannot do without.
+func requireFlags(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if !cmd.Flags().Changed(name) {
+			return usage("--%s is required; corehour %s --help says what it is", name, cmd.Name())
+		}
+	}
+	return nil
+}
+
 // version is the module's version, as the Go tool has stamped it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

@@ -46,7 +46,12 @@ func newReplayCommand() *cobra.Command {
 			"into two offers, and runs them through matching, delivery, metering, billing and invoicing on simulated\n" +
 			"time, as fast as it goes. docs/replay.md describes the model and summary.json.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := requireFlags(cmd, "jobs", "prices", "carbon", "out"); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.jobs, "jobs", "", "job log in the Standard Workload Format, plain or gzip")
@@ -59,11 +64,6 @@ func newReplayCommand() *cobra.Command {
 	f.StringVar(&o.start, "start", "2024-01-01T00:00:00Z", "when the first job arrives, RFC 3339")
 	f.IntVar(&o.feeBps, "fee-bps", config.DefaultFeeBps, "the exchange's fee in basis points")
 	f.BoolVar(&o.progress, "progress", false, "show progress also where standard error is not a terminal")
-	for _, required := range []string{"jobs", "prices", "carbon", "out"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
 	return cmd
 }
 

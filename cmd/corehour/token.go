@@ -21,6 +21,9 @@ func newTokenCommand() *cobra.Command {
 			"can issue any token, so keep the directory to the server's user.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := requireFlags(cmd, "role", "account"); err != nil {
+				return err
+			}
 			path := filepath.Join(dataDir, keyFile)
 			if !exists(path) {
 				return usage("there is no key at %s; the server makes it at its first start", path)
@@ -46,11 +49,6 @@ func newTokenCommand() *cobra.Command {
 	f.StringVar(&account, "account", "", "the account that the token speaks for")
 	f.StringVar(&org, "org", "", "its organisation (default: the account's name)")
 	f.DurationVar(&ttl, "ttl", 24*time.Hour, "how long the token is valid")
-	for _, required := range []string{"role", "account"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
 	return cmd
 }
 

@@ -180,7 +180,7 @@ func (s *Server) cancelBid(ctx context.Context, c Caller, in *bidInput) (*bidOut
 	if _, err := s.getBid(ctx, c, in); err != nil {
 		return nil, err
 	}
-	if _, err := s.submit(ctx, exchange.CancelBid{Consumer: c.Account, Bid: in.Bid.id}); err != nil {
+	if err := s.change(ctx, exchange.CancelBid{Consumer: c.Account, Bid: in.Bid.id}, closedAlready("bid")); err != nil {
 		return nil, err
 	}
 	return s.getBid(ctx, c, in)

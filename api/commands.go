@@ -41,6 +41,27 @@ func (s *Server) submit(ctx context.Context, c exchange.Command) (exchange.Reply
 	return reply, nil
 }
 
+// change submits a command about something that the caller was just shown to
+// own. Where the exchange does not know it as open or running any more, that is
+// not missing but over.
+func (s *Server) change(ctx context.Context, c exchange.Command, over *corehour.Error) error {
+	reply, err := s.config.Exchange.Submit(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case reply.Code == exchange.CodeUnknownOffer, reply.Code == exchange.CodeUnknownBid, reply.Code == exchange.CodeUnknownLease:
+		return over
+	case reply.Rejected():
+		return rejection(&reply)
+	}
+	return nil
+}
+
+// closedAlready says that an order is not in the book any more.
+func closedAlready(what string) *corehour.Error {
+	return &corehour.Error{Kind: corehour.KindConflict, Code: exchange.CodeClosed, Field: "path." + what, Message: "the " + what + " is closed"}
+}
+
 // replayHeader marks the answer to a command that had been done before.
 const replayHeader = "Idempotent-Replay"
 

@@ -157,6 +157,33 @@ func TestRejections_BecomeProblems(t *testing.T) {
 	}
 }
 
+// What the exchange has forgotten, because it is over, is a conflict for its
+// owner, who can still read it.
+func TestChanges_OfWhatIsOverAreConflicts(t *testing.T) {
+	for _, c := range []struct {
+		who, method, target string
+		reply               corehour.Code
+		want                corehour.Code
+		field               string
+	}{
+		{"provider", "DELETE", "/v1/offers/offer-1", exchange.CodeUnknownOffer, exchange.CodeClosed, "path.offer"},
+		{"consumer", "DELETE", "/v1/bids/bid-1", exchange.CodeUnknownBid, exchange.CodeClosed, "path.bid"},
+		{"provider", "POST", "/v1/leases/lease-1/accept", exchange.CodeUnknownLease, exchange.CodeWrongStatus, "path.lease"},
+		{"provider", "POST", "/v1/leases/lease-1/start", exchange.CodeWrongStatus, exchange.CodeWrongStatus, "path.lease"},
+	} {
+		f := newFixture(t)
+		f.exchange.reply = exchange.Reply{Code: c.reply, Field: strings.TrimPrefix(c.field, "path."), Message: "in words"}
+		if a := f.ask(t, c.who, c.method, c.target, ""); a.status != 409 || a.problem.Code != c.want || a.problem.Field != c.field {
+			t.Errorf("%s %s: %d %s", c.method, c.target, a.status, a.body)
+		}
+	}
+	f := newFixture(t)
+	f.exchange.reply = exchange.Reply{Code: exchange.CodeUnknownAccount, Field: "consumer", Message: "there is no such account"}
+	if a := f.ask(t, "consumer", "POST", "/v1/bids", goodBid); a.status != 422 || a.problem.Field != "" {
+		t.Errorf("the token's account is no field of the body: %d %s", a.status, a.body)
+	}
+}
+
 func TestErrors_BecomeProblemsWithoutTheirCause(t *testing.T) {
 	secret := errors.New("dial tcp 10.0.0.7:4222: secret")
 	for _, c := range []struct {
@@ -171,6 +198,7 @@ func TestErrors_BecomeProblemsWithoutTheirCause(t *testing.T) {
 		{&corehour.Error{Kind: corehour.KindConflict, Code: "conflict", Message: "no", Err: secret}, 409, "conflict", "", false},
 		{&corehour.Error{Kind: corehour.KindTooLarge, Code: "too_large", Message: "no", Err: secret}, 413, "too_large", "", false},
 		{corehour.Internal("exchange.Submit", secret), 500, corehour.CodeInternal, "", true},
+		{&corehour.Error{Kind: corehour.KindInternal, Code: "some_invariant", Message: "secret"}, 500, corehour.CodeInternal, "", true},
 		{secret, 500, corehour.CodeInternal, "", true},
 		{context.DeadlineExceeded, 503, corehour.CodeUnavailable, "1", true},
 		{context.Canceled, 503, corehour.CodeUnavailable, "1", true},

@@ -311,7 +311,7 @@ func (f *fakeDeliveries) Wait(ctx context.Context, _ corehour.AccountID, _ int64
 	return nil
 }
 
-// bench is a server with fakes around it.
+// fixture is a server with fakes around it.
 type fixture struct {
 	*Server
 	exchange   *fakeExchange
@@ -358,6 +358,8 @@ func newFixture(tb testing.TB, change ...func(*Config, *limits)) *fixture {
 	for name, c := range map[string]Caller{
 		"provider": {dcNorth, "north", RoleProvider}, "provider2": {dcSouth, "south", RoleProvider},
 		"consumer": {labA, "university", RoleConsumer}, "consumer2": {labB, "college", RoleConsumer},
+		// Accounts of lease-1 in the role of its other side.
+		"buyerSelling": {labA, "university", RoleProvider}, "sellerBuying": {dcNorth, "north", RoleConsumer},
 		"finance": {office, "exchange", RoleFinance}, "operator": {office, "exchange", RoleOperator},
 	} {
 		if f.tokens[name], err = keys.IssueToken(c, time.Hour, testTime); err != nil {

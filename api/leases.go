@@ -10,7 +10,7 @@ import (
 
 // EndLease is the body of POST /v1/leases/{lease}/end.
 type EndLease struct {
-	EndedAt corehour.Instant `json:"ended_at,omitzero" doc:"When delivery stopped, within the lease and not in the future; now if not given." example:"2026-03-01T13:30:00Z"`
+	EndedAt corehour.Instant `json:"ended_at,omitzero" doc:"When delivery stopped, within the lease and not in the future; now if not given. Only the provider may give it." example:"2026-03-01T13:30:00Z"`
 }
 
 // LeaseParam is the input of what is about one lease.
@@ -121,7 +121,8 @@ func (s *Server) advanceLease(ctx context.Context, c Caller, id corehour.LeaseID
 	if !mine {
 		return nil, notFound("lease")
 	}
-	if _, err := s.submit(ctx, step); err != nil {
+	over := &corehour.Error{Kind: corehour.KindConflict, Code: exchange.CodeWrongStatus, Field: "path.lease", Message: "the lease has ended"}
+	if err := s.change(ctx, step, over); err != nil {
 		return nil, err
 	}
 	if view, err = s.lease(ctx, c, id); err != nil {

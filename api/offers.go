@@ -177,7 +177,7 @@ func (s *Server) cancelOffer(ctx context.Context, c Caller, in *offerInput) (*of
 	if view.Provider != c.Account {
 		return nil, notFound("offer")
 	}
-	if _, err := s.submit(ctx, exchange.CancelOffer{Provider: c.Account, Offer: in.Offer.id}); err != nil {
+	if err := s.change(ctx, exchange.CancelOffer{Provider: c.Account, Offer: in.Offer.id}, closedAlready("offer")); err != nil {
 		return nil, err
 	}
 	return s.getOffer(ctx, c, in)

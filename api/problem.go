@@ -173,7 +173,18 @@ func problemOf(err error) *Problem {
 
 // rejection is the problem of a reply that refused a command.
 func rejection(r *exchange.Reply) *Problem {
-	return newProblem(statusOf(corehour.KindRejected, r.Code), r.Code, bodyField(r.Field), r.Message)
+	return newProblem(statusOf(corehour.KindRejected, r.Code), r.Code, commandField(r.Field), r.Message)
+}
+
+// commandField places a command's field in the request that it was made of.
+func commandField(name string) string {
+	switch name {
+	case "offer", "bid", "lease":
+		return "path." + name
+	case "provider", "consumer":
+		return "" // the token's account
+	}
+	return bodyField(name)
 }
 
 // bodyField places a field's name in the request's body.

@@ -34,7 +34,7 @@ func (s *Server) registerLedger() {
 	register(s, operation{
 		id: "check-ledger", method: http.MethodGet, path: "/v1/ledger/check", tag: tag,
 		summary: "Check the ledger", description: "Adds up all postings and compares the balances with the exchange's funds.",
-		roles: []Role{RoleFinance, RoleOperator},
+		roles: []Role{RoleFinance, RoleOperator}, waits: true,
 	}, func(ctx context.Context, _ Caller, _ *struct{}) (*struct{ Body LedgerCheck }, error) {
 		check, err := s.config.Ledger.CheckLedger(ctx)
 		if err != nil {

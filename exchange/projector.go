@@ -35,6 +35,10 @@ type projector struct {
 	cfg   Config
 	input chan projection
 
+	// urgent is filled by a reader who waits, so that what has gathered is
+	// written now.
+	urgent chan struct{}
+
 	mu      sync.Mutex
 	at      position
 	moved   chan struct{} // closed and replaced when at moves
@@ -57,12 +61,15 @@ type position struct {
 const (
 	// maxProjectedEvents bounds the events of one transaction, give or take a batch.
 	maxProjectedEvents = 4096
-	retryProjectFrom   = 100 * time.Millisecond
-	retryProjectTo     = 5 * time.Second
+	// projectionLinger is how long a transaction waits for more to write, because
+	// every commit waits for the disk. A reader who waits ends it.
+	projectionLinger = 20 * time.Millisecond
+	retryProjectFrom = 100 * time.Millisecond
+	retryProjectTo   = 5 * time.Second
 )
 
 func newProjector(c Config, at position) *projector {
-	return &projector{cfg: c, at: at, input: make(chan projection, appliedBatches), moved: make(chan struct{})}
+	return &projector{cfg: c, at: at, input: make(chan projection, appliedBatches), urgent: make(chan struct{}, 1), moved: make(chan struct{})}
 }
 
 func readPosition(ctx context.Context, db *database.DB) (position, error) {
@@ -91,18 +98,7 @@ func (p *projector) finish() { close(p.input) }
 // succeeds or the context ends, because the log cannot be taken back.
 func (p *projector) run(ctx context.Context) {
 	for first := range p.input {
-		batches, events := []projection{first}, len(first.events)
-		for more := true; more && events < maxProjectedEvents; {
-			select {
-			case next, ok := <-p.input:
-				if more = ok; ok {
-					batches = append(batches, next)
-					events += len(next.events)
-				}
-			default:
-				more = false
-			}
-		}
+		batches := p.gather(first)
 		if p.failure() != nil {
 			continue
 		}
@@ -118,6 +114,28 @@ func (p *projector) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// gather waits for more to write in the same transaction, for a moment.
+func (p *projector) gather(first projection) []projection {
+	batches, events := []projection{first}, len(first.events)
+	linger := time.NewTimer(projectionLinger)
+	defer linger.Stop()
+	for events < maxProjectedEvents {
+		select {
+		case next, ok := <-p.input:
+			if !ok {
+				return batches
+			}
+			batches = append(batches, next)
+			events += len(next.events)
+		case <-p.urgent:
+			return batches
+		case <-linger.C:
+			return batches
+		}
+	}
+	return batches
 }
 
 func (p *projector) failure() error {
@@ -198,6 +216,10 @@ func (p *projector) wait(ctx context.Context, sequence uint64) error {
 		}
 		if err := p.failure(); err != nil {
 			return unavailable("the projection has stopped", err)
+		}
+		select {
+		case p.urgent <- struct{}{}:
+		default:
 		}
 		select {
 		case <-moved:

@@ -27,6 +27,8 @@ const (
 	// MaxMessageBytes bounds the data of the events in one message; one event
 	// that is larger travels alone.
 	MaxMessageBytes = 1 << 20
+	// relayLinger is how long a relay that was woken waits for more events.
+	relayLinger = 20 * time.Millisecond
 	// waitPoll is how often WaitFor looks whether another node took the event.
 	waitPoll = 100 * time.Millisecond
 	// Backoff of a Take that failed and of a Redis that does not answer.

@@ -53,6 +53,10 @@ func (r *relay) run(ctx context.Context, c carrier) {
 		case <-ctx.Done():
 			return
 		case <-r.woken:
+			// Every message costs each consumer a commit, so more may gather.
+			if !pause(ctx, relayLinger) {
+				return
+			}
 		case <-poll.C:
 		}
 	}

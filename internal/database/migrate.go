@@ -34,6 +34,9 @@ func (db *DB) Migrate(ctx context.Context, owner string, fsys fs.FS) error {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
+	if db.dialect == SQLite {
+		fsys = sqliteFiles{fsys}
+	}
 	provider, err := goose.NewProvider(dialect, db.writer, fsys, options...)
 	if err != nil {
 		return fmt.Errorf("database: migrate %s: %w", owner, err)

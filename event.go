@@ -28,6 +28,8 @@ type Event struct {
 	Time     Instant         `json:"time"`
 	Subject  string          `json:"subject"` // what it is about: bid-17, lease-4, an account
 	Data     json.RawMessage `json:"data"`
+
+	payload any // what Data says, where it has been decoded
 }
 
 // ID is producer/sequence.
@@ -37,4 +39,4 @@ func (e *Event) ID() string {
 
 // MaxFeedEvents bounds how many events travel in one message of the bus and are
 // taken in one transaction of a consumer.
-const MaxFeedEvents = 512
+const MaxFeedEvents = 2048

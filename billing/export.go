@@ -2,12 +2,14 @@ package billing
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/corehour/corehour"
 )
@@ -87,6 +89,42 @@ var statementExport = documentExport{
 	},
 }
 
+// fileWriters writes files beside the goroutine that reads what goes into them.
+type fileWriters struct {
+	work sync.WaitGroup
+	busy chan struct{} // as many as are being written
+	mu   sync.Mutex
+	err  error // the first one
+}
+
+// maxFileWriters bounds the documents that are held in memory to be written.
+const maxFileWriters = 4
+
+// write begins to write a file. It waits while too many are being written, and
+// returns the error of an earlier one.
+func (f *fileWriters) write(path string, content func(io.Writer) error) error {
+	if f.busy == nil {
+		f.busy = make(chan struct{}, maxFileWriters)
+	}
+	f.busy <- struct{}{}
+	f.work.Go(func() {
+		err := writeFile(path, content)
+		<-f.busy
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.err = cmp.Or(f.err, err)
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// wait returns when all files are written, with the first error.
+func (f *fileWriters) wait() error {
+	f.work.Wait()
+	return f.err
+}
+
 // exportDocuments writes the two CSV files and the JSON files of one kind of
 // document, reading each document once.
 func exportDocuments(ctx context.Context, q querier, dir string, x documentExport) error {
@@ -101,6 +139,8 @@ func exportDocuments(ctx context.Context, q querier, dir string, x documentExpor
 			if err != nil {
 				return err
 			}
+			var files fileWriters
+			defer func() { _ = files.wait() }() // also where reading fails
 			err = eachDocument(ctx, q, x.side, func(d *document) error {
 				if err := headCSV.Write(x.headCells(d)); err != nil {
 					return err
@@ -108,9 +148,9 @@ func exportDocuments(ctx context.Context, q querier, dir string, x documentExpor
 				if err := x.lineCellsOf(d, lineCSV.Write); err != nil {
 					return err
 				}
-				return writeFile(filepath.Join(folder, d.number+".json"), func(w io.Writer) error { return x.write(w, d) })
+				return files.write(filepath.Join(folder, d.number+".json"), func(w io.Writer) error { return x.write(w, d) })
 			})
-			if err != nil {
+			if err = errors.Join(err, files.wait()); err != nil {
 				return err
 			}
 			return errors.Join(flush(headCSV, nil), flush(lineCSV, nil))

@@ -48,7 +48,7 @@ func postingsOf(f fact) []posting {
 			return move(AvailableAccount(d.Account), AccountCash, d.Amount)
 		}
 		return move(AccountCash, AvailableAccount(d.Account), d.Amount)
-	case *bidHold:
+	case *corehour.BidPlaced:
 		return move(AvailableAccount(d.Consumer), HeldAccount(d.Consumer), d.Hold)
 	case *corehour.BidClosed:
 		return release(d.Consumer, d.Released)

@@ -24,7 +24,7 @@ func TestLedger_PostingsOfEachEvent(t *testing.T) {
 			[]posting{{"acme/available", -7}, {"cash", 7}},
 		},
 		"a bid": {
-			corehour.EventBidPlaced, &bidHold{Consumer: "acme", Hold: 7},
+			corehour.EventBidPlaced, &corehour.BidPlaced{Bid: corehour.Bid{Consumer: "acme"}, Hold: 7},
 			[]posting{{"acme/available", -7}, {"acme/held", 7}},
 		},
 		"a closed bid": {

@@ -3,7 +3,6 @@ package billing
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/corehour/corehour"
@@ -45,53 +44,17 @@ type fact struct {
 	data any
 }
 
-// decode reads the data of the events that billing follows.
+// decode reads the data of the events, none of which billing changes.
 func decode(events []corehour.Event) ([]fact, error) {
 	facts := make([]fact, len(events))
 	for i := range events {
-		e := &events[i]
-		data := newData(e.Type)
-		if data != nil {
-			if err := json.Unmarshal(e.Data, data); err != nil {
-				return nil, fmt.Errorf("billing: event %s %s: %w", e.ID(), e.Type, err)
-			}
+		data, err := events[i].Payload()
+		if err != nil {
+			return nil, fmt.Errorf("billing: %w", err)
 		}
-		facts[i] = fact{Event: e, data: data}
+		facts[i] = fact{Event: &events[i], data: data}
 	}
 	return facts, nil
-}
-
-func newData(t corehour.EventType) any {
-	switch t {
-	case corehour.EventAccountOpened:
-		return new(corehour.AccountOpened)
-	case corehour.EventFundsDeposited, corehour.EventFundsPaidOut:
-		return new(corehour.FundsMoved)
-	case corehour.EventBidPlaced:
-		return new(bidHold)
-	case corehour.EventBidClosed:
-		return new(corehour.BidClosed)
-	case corehour.EventLeaseMatched:
-		return new(corehour.LeaseMatched)
-	case corehour.EventLeaseEnded:
-		return new(corehour.LeaseEnded)
-	case corehour.EventLeaseSettled:
-		return new(corehour.LeaseSettled)
-	case corehour.EventChargePosted:
-		return new(corehour.ChargePosted)
-	case corehour.EventUsageAccepted:
-		return new(corehour.UsageAccepted)
-	case corehour.EventUsageClosed:
-		return new(corehour.UsageClosed)
-	}
-	return nil
-}
-
-// bidHold is the part of corehour.BidPlaced that the ledger needs; a bid's lists
-// can be long and are not worth decoding here.
-type bidHold struct {
-	Consumer corehour.AccountID `json:"consumer"`
-	Hold     corehour.Money     `json:"hold"`
 }
 
 // takeExchange applies events of the exchange's feed.

@@ -3,7 +3,6 @@ package metering
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/corehour/corehour"
@@ -37,8 +36,8 @@ func (s *Service) leasesTaken() {
 type leaseFact struct {
 	event   *corehour.Event
 	lease   corehour.LeaseID
-	matched corehour.LeaseMatched
-	ended   corehour.LeaseEnded
+	matched *corehour.LeaseMatched
+	ended   *corehour.LeaseEnded
 }
 
 // take reads the leases that a stretch of the feed is about, lets the events
@@ -89,26 +88,23 @@ func take(ctx context.Context, tx *sql.Tx, events []corehour.Event) error {
 // readFact decodes an event; false says that metering does not care for its type.
 func readFact(e *corehour.Event) (leaseFact, bool, error) {
 	fact := leaseFact{event: e}
-	var err error
-	switch e.Type {
-	case corehour.EventLeaseMatched:
-		err = json.Unmarshal(e.Data, &fact.matched)
-		fact.lease = fact.matched.ID
-	case corehour.EventLeaseStarted:
-		var data corehour.LeaseChanged
-		err = json.Unmarshal(e.Data, &data)
+	payload, err := e.Payload()
+	switch data := payload.(type) {
+	case *corehour.LeaseMatched:
+		fact.matched, fact.lease = data, data.ID
+	case *corehour.LeaseEnded:
+		fact.ended, fact.lease = data, data.Lease
+	case *corehour.LeaseSettled:
 		fact.lease = data.Lease
-	case corehour.EventLeaseEnded:
-		err = json.Unmarshal(e.Data, &fact.ended)
-		fact.lease = fact.ended.Lease
-	case corehour.EventLeaseSettled:
-		var data corehour.LeaseSettled
-		err = json.Unmarshal(e.Data, &data)
+	case *corehour.LeaseChanged:
+		if e.Type != corehour.EventLeaseStarted {
+			return fact, false, nil
+		}
 		fact.lease = data.Lease
 	default:
-		return fact, false, nil
+		return fact, false, err
 	}
-	return fact, true, err
+	return fact, true, nil
 }
 
 // apply lets a fact act on what is known of its lease, nil where nothing is. A
@@ -120,7 +116,7 @@ func (f *leaseFact) apply(l *lease) (after *lease, effect bool, err error) {
 		if l != nil {
 			return l, false, nil
 		}
-		m := &f.matched
+		m := f.matched
 		return &lease{
 			id: m.ID, provider: m.Provider, providerOrg: m.ProviderOrg, consumer: m.Consumer, consumerOrg: m.ConsumerOrg,
 			units: m.Units, start: m.Start, end: m.End, status: corehour.StatusMatched,

@@ -177,9 +177,9 @@ func TestContent_EveryFieldButTheNameCounts(t *testing.T) {
 func TestStatus_NeverMovesBackwards(t *testing.T) {
 	started := leaseFact{event: &corehour.Event{Type: corehour.EventLeaseStarted}, lease: 7}
 	completed := leaseFact{event: &corehour.Event{Type: corehour.EventLeaseEnded}, lease: 7,
-		ended: corehour.LeaseEnded{Status: corehour.StatusCompleted, EndedAt: at(90)}}
+		ended: &corehour.LeaseEnded{Status: corehour.StatusCompleted, EndedAt: at(90)}}
 	failed := leaseFact{event: &corehour.Event{Type: corehour.EventLeaseEnded}, lease: 7,
-		ended: corehour.LeaseEnded{Status: corehour.StatusFailed, EndedAt: at(0)}}
+		ended: &corehour.LeaseEnded{Status: corehour.StatusFailed, EndedAt: at(0)}}
 	settled := leaseFact{event: &corehour.Event{Type: corehour.EventLeaseSettled}, lease: 7}
 	for _, tt := range []struct {
 		name  string

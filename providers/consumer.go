@@ -3,7 +3,6 @@ package providers
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,29 +68,31 @@ type delivered struct {
 }
 
 func (b *batch) add(e *corehour.Event) error {
-	switch e.Type {
-	case corehour.EventLeaseMatched:
-		return b.deliver(e)
-	case corehour.EventLeaseAccepted:
-		return b.change(e, corehour.StatusProvisioning)
-	case corehour.EventLeaseStarted:
-		return b.change(e, corehour.StatusActive)
-	case corehour.EventLeaseEnded:
-		return b.change(e, "")
-	case corehour.EventLeaseSettled:
-		return b.change(e, corehour.StatusSettled)
+	payload, err := e.Payload()
+	if err != nil {
+		return err
+	}
+	switch data := payload.(type) {
+	case *corehour.LeaseMatched:
+		return b.deliver(e, data)
+	case *corehour.LeaseChanged:
+		status := corehour.StatusProvisioning
+		if e.Type == corehour.EventLeaseStarted {
+			status = corehour.StatusActive
+		}
+		b.change(data.Lease, status)
+	case *corehour.LeaseEnded:
+		if data.Status != corehour.StatusCompleted && data.Status != corehour.StatusFailed {
+			return fmt.Errorf("%s ended as %q", data.Lease, data.Status)
+		}
+		b.change(data.Lease, data.Status)
+	case *corehour.LeaseSettled:
+		b.change(data.Lease, corehour.StatusSettled)
 	}
 	return nil
 }
 
-func (b *batch) deliver(e *corehour.Event) error {
-	var lease struct {
-		ID       corehour.LeaseID   `json:"id"`
-		Provider corehour.AccountID `json:"provider"`
-	}
-	if err := json.Unmarshal(e.Data, &lease); err != nil {
-		return err
-	}
+func (b *batch) deliver(e *corehour.Event, lease *corehour.LeaseMatched) error {
 	if lease.ID == 0 || lease.Provider == "" {
 		return fmt.Errorf("a match without a lease or a provider")
 	}
@@ -104,30 +105,16 @@ func (b *batch) deliver(e *corehour.Event) error {
 	return nil
 }
 
-// change notes a lease's new status; an empty one is given by the event itself.
-func (b *batch) change(e *corehour.Event, status corehour.LeaseStatus) error {
-	var data struct {
-		Lease  corehour.LeaseID     `json:"lease"`
-		Status corehour.LeaseStatus `json:"status"`
-	}
-	if err := json.Unmarshal(e.Data, &data); err != nil {
-		return err
-	}
-	if status == "" {
-		status = data.Status
-		if status != corehour.StatusCompleted && status != corehour.StatusFailed {
-			return fmt.Errorf("%s ended as %q", data.Lease, status)
-		}
-	}
-	if i, ok := b.delivered[data.Lease]; ok {
+// change notes a lease's new status.
+func (b *batch) change(lease corehour.LeaseID, status corehour.LeaseStatus) {
+	if i, ok := b.delivered[lease]; ok {
 		b.rows[i].status = status
-		return nil
+		return
 	}
-	if _, ok := b.changed[data.Lease]; !ok {
-		b.order = append(b.order, data.Lease)
+	if _, ok := b.changed[lease]; !ok {
+		b.order = append(b.order, lease)
 	}
-	b.changed[data.Lease] = status
-	return nil
+	b.changed[lease] = status
 }
 
 func (b *batch) write(ctx context.Context, tx *sql.Tx) error {

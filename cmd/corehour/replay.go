@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -267,16 +268,34 @@ const settlePoll = 10 * time.Millisecond
 
 // invoice issues the documents of every month and writes all exports.
 func (r *replay) invoice(ctx context.Context) error {
+	var statements error
+	var work sync.WaitGroup
+	work.Go(func() {
+		statements = r.eachMonth(func(p billing.Period) error {
+			_, err := r.service.billing.IssueStatements(ctx, p)
+			return err
+		})
+	})
+	err := r.eachMonth(func(p billing.Period) error {
+		_, err := r.service.billing.IssueInvoices(ctx, p)
+		return err
+	})
+	work.Wait()
+	if err = errors.Join(err, statements); err != nil {
+		return err
+	}
+	return r.service.billing.Export(ctx, r.options.out)
+}
+
+// eachMonth goes through the months that are over.
+func (r *replay) eachMonth(issue func(billing.Period) error) error {
 	now := r.clock.instant().FloorMinute()
 	for period := billing.PeriodOf(r.start.FloorMinute()); period.End() <= now; period = period.Next() {
-		if _, err := r.service.billing.IssueInvoices(ctx, period); err != nil {
-			return err
-		}
-		if _, err := r.service.billing.IssueStatements(ctx, period); err != nil {
+		if err := issue(period); err != nil {
 			return err
 		}
 	}
-	return r.service.billing.Export(ctx, r.options.out)
+	return nil
 }
 
 // progressBar shows jobs, rate and time left on a terminal.

@@ -212,6 +212,7 @@ func (f *follower) catchUp(ctx context.Context) error {
 		if len(events) == 0 || events[0].Sequence != position+1 {
 			return fmt.Errorf("bus: the outbox of %s has no event %d", f.producer, position+1)
 		}
+		decode(events)
 		if err := f.take(ctx, events); errors.Is(err, errMoved) {
 			if err := f.load(ctx); err != nil {
 				return err

@@ -71,6 +71,7 @@ func (r *relay) publishNew(ctx context.Context, c carrier) error {
 			return err
 		}
 		short := len(events) < corehour.MaxFeedEvents
+		decode(events)
 		for len(events) > 0 {
 			n := messageLength(events)
 			if err := c.publish(ctx, r.producer, events[:n:n]); err != nil {
@@ -82,6 +83,14 @@ func (r *relay) publishNew(ctx context.Context, c carrier) error {
 		if short {
 			return nil
 		}
+	}
+}
+
+// decode reads the events once for all consumers of this node. What cannot be
+// read fails where it is taken, with the consumer's name.
+func decode(events []corehour.Event) {
+	for i := range events {
+		_ = events[i].Decode()
 	}
 }
 

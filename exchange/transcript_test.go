@@ -237,7 +237,10 @@ func describeData(data any) string {
 func hm(m corehour.Minute) string { return m.Time().Format("02T15:04") }
 
 // checkInvariants are DESIGN's sentences about the state alone.
-func checkInvariants(t testing.TB, s *State) {
+func checkInvariants(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}, s *State) {
 	t.Helper()
 	held := make(map[corehour.AccountID]corehour.Money)
 	for _, b := range s.bids {

@@ -36,8 +36,8 @@ func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 		for _, c := range smallMarket() {
 			apply(c)
 		}
-		for range rapid.IntRange(1, 120).Draw(t, "commands") {
-			at += corehour.Instant(rapid.Int64Range(0, 40).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
+		for range rapid.IntRange(60, 160).Draw(t, "commands") {
+			at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
 			apply(drawCommand(t, live))
 			if rapid.IntRange(0, 15).Draw(t, "snapshot") == 0 {
 				var err error
@@ -74,11 +74,14 @@ func drawCommand(t *rapid.T, s *State) Command {
 	account := rapid.SampledFrom([]corehour.AccountID{"a", "b", "c", "d"})
 	lease := corehour.LeaseID(rapid.Uint64Range(1, uint64(s.lastLease)+1).Draw(t, "lease"))
 	l := s.leases[lease]
-	switch rapid.SampledFrom([]string{"offer", "bid", "bid", "bid", "accept", "start", "end", "charge", "settle", "cancel", "money", "fee", "tick"}).Draw(t, "kind") {
+	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "work", "work", "work", "work", "work", "accept", "start", "end", "charge",
+		"settle", "cancel", "money", "fee", "tick"}).Draw(t, "kind") {
 	case "offer":
 		return drawOffer(t, s, account)
 	case "bid":
 		return drawBid(t, s, account)
+	case "work":
+		return drawWork(t, s)
 	case "accept":
 		return AcceptLease{Provider: owner(l, account.Draw(t, "provider")), Lease: lease}
 	case "start":
@@ -109,6 +112,29 @@ func drawCommand(t *rapid.T, s *State) Command {
 		return SetFee{Fee: corehour.BasisPoints(rapid.Int32Range(0, 3000).Draw(t, "fee"))}
 	}
 	return Tick{}
+}
+
+// drawWork takes a lease that the state holds one step on.
+func drawWork(t *rapid.T, s *State) Command {
+	if len(s.leases) == 0 {
+		return Tick{}
+	}
+	l := s.leases[rapid.SampledFrom(sortedKeys(s.leases)).Draw(t, "lease to work on")]
+	switch l.status {
+	case corehour.StatusMatched:
+		return AcceptLease{Provider: l.Provider, Lease: l.ID}
+	case corehour.StatusProvisioning:
+		return StartLease{Provider: l.Provider, Lease: l.ID}
+	case corehour.StatusActive:
+		if rapid.IntRange(0, 2).Draw(t, "end") == 0 {
+			return EndLease{Account: rapid.SampledFrom([]corehour.AccountID{l.Provider, l.Consumer}).Draw(t, "by"), Lease: l.ID}
+		}
+		return drawCharge(t, l, l.ID)
+	}
+	if rapid.Bool().Draw(t, "settle") {
+		return SettleLease{Lease: l.ID, Charges: int64(len(l.charges))}
+	}
+	return drawCharge(t, l, l.ID)
 }
 
 func owner(l *lease, other corehour.AccountID) corehour.AccountID {
@@ -163,7 +189,7 @@ func clientID(t *rapid.T) string {
 func drawCharge(t *rapid.T, l *lease, id corehour.LeaseID) Command {
 	c := PostCharge{Lease: id, Number: 1, Kind: corehour.ChargeUsage, Amount: corehour.Money(rapid.Int64Range(1, 100_000).Draw(t, "amount"))}
 	if l != nil {
-		c.Hour, c.Number = l.Start, int64(len(l.charges)+rapid.IntRange(0, 1).Draw(t, "number"))
+		c.Hour, c.Number = l.Start, int64(len(l.charges)+rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "number"))
 		if rapid.IntRange(0, 4).Draw(t, "all") == 0 {
 			c.Amount = l.Hold - l.charged
 		}

@@ -130,6 +130,10 @@ func register[I, O any](s *Server, op operation, handler func(ctx context.Contex
 		r, _ := ctx.Value(requestKey{}).(*request)
 		if op.waits {
 			r.takeTime()
+		} else {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, requestTimeout)
+			defer cancel()
 		}
 		out, err := handler(ctx, r.caller, in)
 		if err != nil {
@@ -139,8 +143,10 @@ func register[I, O any](s *Server, op operation, handler func(ctx context.Contex
 	})
 }
 
-// takeTime lifts the deadlines of the connection for a request that may last:
-// when a read deadline passes, the request's context ends.
+// requestTimeout bounds the work for one request, but for those that may last.
+const requestTimeout = 30 * time.Second
+
+// takeTime lifts the deadlines of the connection for a request that may last.
 func (r *request) takeTime() {
 	control := http.NewResponseController(r.writer)
 	// A writer without deadlines, as tests use, needs none lifted.

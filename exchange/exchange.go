@@ -29,6 +29,9 @@ type Config struct {
 	// TickEvery is how often deadlines are looked at where nothing else happens;
 	// zero leaves time to the commands.
 	TickEvery time.Duration
+	// DrainWithin bounds how long Close waits for the log and the database;
+	// zero is DefaultDrain.
+	DrainWithin time.Duration
 }
 
 // Limits of the engine.
@@ -38,6 +41,15 @@ const (
 	// MaxCommandBytes bounds one encoded command.
 	MaxCommandBytes = 64 << 10
 
+	// AnswerWithin bounds how long Submit waits for an answer, and ReadWithin how
+	// long a read waits for the projection. Past them the caller hears that the
+	// exchange is unavailable.
+	AnswerWithin = 20 * time.Second
+	ReadWithin   = 10 * time.Second
+	// DefaultDrain bounds how long Close waits for the log and the database.
+	DefaultDrain = 20 * time.Second
+
+	readyWithin     = 2 * time.Second
 	appliedBatches  = 64      // batches between the appender and the applier, and on to the projector
 	snapshotEvery   = 200_000 // commands
 	retryAppendFrom = 50 * time.Millisecond
@@ -99,6 +111,9 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	if c.Projected == nil {
 		c.Projected = func() {}
 	}
+	if c.DrainWithin == 0 {
+		c.DrainWithin = DefaultDrain
+	}
 	if err := migrate(ctx, c.DB); err != nil {
 		return nil, err
 	}
@@ -130,6 +145,8 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 // say what became of the command; sending it again with the same client id or
 // reference is safe.
 func (x *Exchange) Submit(ctx context.Context, cmd Command) (Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+	defer cancel()
 	p, err := x.Enqueue(ctx, cmd)
 	if err != nil {
 		return Reply{}, err
@@ -193,6 +210,10 @@ func (x *Exchange) appendLoop(ctx context.Context, sequence uint64, chain Hash) 
 		pending := x.gather()
 		if pending == nil {
 			return
+		}
+		if err := x.failure(); err != nil {
+			answer(pending, outcome{err: err})
+			continue
 		}
 		for _, p := range pending {
 			latest = max(latest, p.entry.At)
@@ -352,15 +373,16 @@ func (s *State) applyEntries(entries []entry) ([]pendingEvent, error) {
 // fail ends service: what is not known to be in the log is answered with the
 // error, and so is everything after it.
 func (x *Exchange) fail(err error, pending []*Pending) {
-	if x.failed.CompareAndSwap(nil, &err) {
-		x.cfg.Logger.Error("the exchange has stopped", "error", err)
-	}
 	answer(pending, outcome{err: err})
-	go func() { // empties the queue, so that nobody waits for an answer
+	if !x.failed.CompareAndSwap(nil, &err) {
+		return
+	}
+	x.cfg.Logger.Error("the exchange has stopped", "error", err)
+	x.work.Go(func() { // empties the queue until Close, so that nobody waits for an answer
 		for p := range x.queue {
-			p.done <- outcome{err: err}
+			answer([]*Pending{p}, outcome{err: err})
 		}
-	}()
+	})
 }
 
 func answer(pending []*Pending, o outcome) {
@@ -379,12 +401,16 @@ func (x *Exchange) failure() error {
 	return nil
 }
 
-// Healthy is nil while the exchange can take commands.
-func (x *Exchange) Healthy() error {
-	if err := x.failure(); err != nil {
+// Ready is nil while the exchange can take commands: nothing has failed for
+// good, and the log answers.
+func (x *Exchange) Ready(ctx context.Context) error {
+	if err := errors.Join(x.failure(), x.projector.failure()); err != nil {
 		return err
 	}
-	return x.projector.failure()
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	_, err := x.log.last(ctx)
+	return err
 }
 
 // tickLoop lets time pass where nobody sends a command.
@@ -410,14 +436,18 @@ func (x *Exchange) tickLoop(ctx context.Context) {
 }
 
 // Close takes no more commands, finishes those it has, brings the projection to
-// the end of the log, writes a snapshot and closes the log.
+// the end of the log, writes a snapshot and closes the log. Where the log or the
+// database does not let it within Config.DrainWithin, it gives up with an error: what
+// was answered is in the log, and the next start goes on from there.
 func (x *Exchange) Close() error {
 	close(x.draining)
 	x.admit.Lock()
 	x.closed = true
 	close(x.queue)
 	x.admit.Unlock()
+	giveUp := time.AfterFunc(x.cfg.DrainWithin, x.stop)
 	x.work.Wait()
+	giveUp.Stop()
 	x.stop()
 	err := errors.Join(x.failure(), x.projector.failure())
 	if err == nil {

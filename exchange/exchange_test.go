@@ -294,19 +294,8 @@ func TestVerify_GivesTheLiveHashAndComparesSnapshots(t *testing.T) {
 }
 
 func TestExchange_ExternalLogSurvivesTheNode(t *testing.T) {
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, SyncAlways: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	defer s.Shutdown()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
 	n := newNode(t, sqlite(t))
-	n.cfg.Log = exchange.LogConfig{URL: s.ClientURL()}
+	n.cfg.Log = exchange.LogConfig{URL: natsServer(t)}
 	market(t, n.open())
 	before, _ := n.x.StateHash()
 	n.close()
@@ -317,37 +306,70 @@ func TestExchange_ExternalLogSurvivesTheNode(t *testing.T) {
 	}
 }
 
+// TestExchange_TwoWritersOfOneLogFollowEachOther lets two nodes append to one log
+// in turn, each with a database of its own, and both with the same one, where
+// every batch must be projected once.
 func TestExchange_TwoWritersOfOneLogFollowEachOther(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		t.Run(fmt.Sprintf("shared database %t", shared), func(t *testing.T) {
+			db, other := sqlite(t), sqlite(t)
+			if shared {
+				other = db
+			}
+			url := natsServer(t)
+			one, two := newNode(t, db), newNode(t, other)
+			one.cfg.Log = exchange.LogConfig{URL: url}
+			two.cfg.Log = one.cfg.Log
+			market(t, one.open())
+			defer one.close()
+			two.open()
+			defer two.close()
+			for i := range 20 {
+				submit(t, one.x, aBid(fmt.Sprint("one-", i), 1))
+				if reply := submit(t, two.x, aBid(fmt.Sprint("two-", i), 1)); reply.Bid != corehour.BidID(2*i+2) {
+					t.Fatalf("bid %d of two writers is %s", 2*i+2, reply.Bid)
+				}
+			}
+			submit(t, one.x, exchange.Tick{})
+			submit(t, two.x, exchange.Tick{})
+			submit(t, one.x, exchange.Tick{})
+			a, _ := one.x.StateHash()
+			b, _ := two.x.StateHash()
+			if a != b {
+				t.Fatalf("two nodes of one log stand at %s and %s", a, b)
+			}
+			for _, n := range []*node{one, two} {
+				totals, err := n.x.Totals(t.Context())
+				if err != nil || totals.Leases != 40 {
+					t.Fatalf("%+v %v", totals, err)
+				}
+			}
+			var matches int
+			err := db.Reader().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM outbox WHERE type = $1`, string(corehour.EventLeaseMatched)).Scan(&matches)
+			if err != nil || matches != 40 {
+				t.Fatalf("%d matches in the outbox, %v", matches, err)
+			}
+		})
+	}
+}
+
+func natsServer(t *testing.T) string {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, SyncAlways: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Start()
-	defer s.Shutdown()
-	db := sqlite(t)
-	one, two := newNode(t, db), newNode(t, sqlite(t))
-	one.cfg.Log = exchange.LogConfig{URL: s.ClientURL()}
-	two.cfg.Log = one.cfg.Log
-	market(t, one.open())
-	defer one.close()
-	two.open()
-	defer two.close()
-	// Both append to the same log: each follows what the other wrote first.
-	submit(t, one.x, aBid("one", 1))
-	submit(t, two.x, aBid("two", 1))
-	if reply := submit(t, one.x, aBid("three", 1)); reply.Bid != 3 {
-		t.Fatalf("the third bid of two writers is %s", reply.Bid)
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the NATS server did not start")
 	}
-	submit(t, two.x, exchange.Tick{})
-	a, _ := one.x.StateHash()
-	b, _ := two.x.StateHash()
-	submit(t, one.x, exchange.Tick{})
-	c, _ := one.x.StateHash()
-	if b != c || a == (exchange.Hash{}) {
-		t.Fatalf("two nodes of one log stand at %s and %s", b, c)
-	}
+	return s.ClientURL()
 }
 
 func TestExchange_StopsTakingCommandsAndFinishesThoseItHas(t *testing.T) {
@@ -370,6 +392,40 @@ func TestExchange_StopsTakingCommandsAndFinishesThoseItHas(t *testing.T) {
 	}
 	if _, err := x.Submit(t.Context(), exchange.Tick{}); corehour.KindOf(err) != corehour.KindUnavailable {
 		t.Fatalf("a stopped exchange answers %v", err)
+	}
+}
+
+func TestExchange_CloseGivesUpWhereTheLogIsAway(t *testing.T) {
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the NATS server did not start")
+	}
+	n := newNode(t, sqlite(t))
+	n.cfg.Log, n.cfg.DrainWithin = exchange.LogConfig{URL: s.ClientURL()}, 200*time.Millisecond
+	x := n.open()
+	if err := x.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Shutdown()
+	s.WaitForShutdown()
+	if err := x.Ready(t.Context()); corehour.KindOf(err) != corehour.KindUnavailable {
+		t.Errorf("ready without its log: %v", err)
+	}
+	p, err := x.Enqueue(t.Context(), exchange.Tick{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err == nil {
+		t.Error("closed as if all was well")
+	}
+	if _, err := p.Wait(t.Context()); err == nil {
+		t.Error("a command that is in no log was answered")
 	}
 }
 

@@ -169,14 +169,17 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 		}
 		return rows.write(ctx, tx)
 	})
+	if errors.Is(err, errPositionMoved) {
+		rest, err := p.adopt(ctx, batches)
+		if err != nil || len(rest) == 0 {
+			return err
+		}
+		return p.project(ctx, rest)
+	}
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.at = position{sequence: last.sequence, hash: last.hash}
-	close(p.moved)
-	p.moved = make(chan struct{})
-	p.mu.Unlock()
+	p.advance(position{sequence: last.sequence, hash: last.hash})
 	if len(events) > 0 {
 		p.cfg.Projected()
 	}
@@ -199,10 +202,44 @@ func moveTo(ctx context.Context, tx *sql.Tx, from, to position) error {
 		return fmt.Errorf("exchange: position: %w", err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, corrupt(to.sequence, "the projection was moved by another process: "+
-			"one exchange at a time may write a database"))
+		return errors.Join(err, errPositionMoved)
 	}
 	return nil
+}
+
+// errPositionMoved says that the projection is not where this node left it: a
+// commit succeeded whose acknowledgement was lost, or another node of the same
+// log has written these batches.
+var errPositionMoved = errors.New("exchange: the projection was moved meanwhile")
+
+// adopt goes on from where the projection really stands, and returns the batches
+// that are still to be written. A position that is not on this node's log is
+// refused.
+func (p *projector) adopt(ctx context.Context, batches []projection) ([]projection, error) {
+	stored, err := readPosition(ctx, p.cfg.DB)
+	if err != nil {
+		return nil, err
+	}
+	if stored.sequence <= p.at.sequence {
+		return nil, corrupt(stored.sequence, "the projection went back: its database was replaced")
+	}
+	for len(batches) > 0 && batches[0].sequence <= stored.sequence {
+		if b := batches[0]; b.sequence == stored.sequence && b.hash != stored.hash {
+			return nil, corrupt(b.sequence, "the projection was written from another log")
+		}
+		batches = batches[1:]
+	}
+	p.advance(stored)
+	return batches, nil
+}
+
+// advance notes where the projection stands and wakes those who wait for it.
+func (p *projector) advance(to position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = to
+	close(p.moved)
+	p.moved = make(chan struct{})
 }
 
 // wait returns once the projection has reached a sequence.

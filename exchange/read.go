@@ -189,7 +189,9 @@ func (c *condition) status(s OrderStatus) *condition {
 func query[V any](ctx context.Context, x *Exchange, table string, columns []string, c *condition, limit int,
 	scan func(*sql.Rows) (V, error),
 ) ([]V, error) {
-	if err := x.Projected(ctx); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, ReadWithin)
+	defer cancel()
+	if err := x.Projected(waiting); err != nil {
 		return nil, err
 	}
 	text := "SELECT " + strings.Join(columns, ", ") + " FROM " + table + " WHERE " + strings.Join(c.clauses, " AND ") +

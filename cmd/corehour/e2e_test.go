@@ -333,6 +333,7 @@ func TestServe_WrongSettingIsOneLineAndExitCode2(t *testing.T) {
 		"flag":      {args: []string{"serve", "--nonsense"}, want: "nonsense"},
 		"fee":       {args: []string{"serve", "--fee-bps", "20000"}, want: "20000"},
 		"listen":    {args: []string{"serve", "--listen", "127.0.0.1:99999"}, want: "99999"},
+		"command":   {args: []string{"sevre"}, want: "sevre"},
 		"argument":  {args: []string{"serve", "now"}, want: "now"},
 		"replay":    {args: []string{"replay", "--jobs", "x"}, want: "required"},
 		"no data":   {args: []string{"verify", "--data-dir", "/nonexistent"}, want: "/nonexistent"},

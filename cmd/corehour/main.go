@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string) int {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use: "corehour", Short: "A self-hosted exchange for compute", Version: version(),
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(newServeCommand(), newDemoCommand(), newReplayCommand(), newVerifyCommand(), newTokenCommand())

@@ -47,7 +47,7 @@ func BenchmarkOrders(b *testing.B) {
 			b.ReportMetric(each[1]/each[0], "of-noop")
 		}
 	})
-	if err := s.exchange.Healthy(); err != nil {
+	if err := s.exchange.Ready(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -207,7 +207,7 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *service) ready(ctx context.Context) error {
-	if err := s.exchange.Healthy(); err != nil {
+	if err := s.exchange.Ready(ctx); err != nil {
 		return err
 	}
 	return s.db.Reader().PingContext(ctx)

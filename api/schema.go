@@ -22,9 +22,6 @@ const (
 	offerPattern    = `^offer-[1-9][0-9]{0,18}$`
 	bidPattern      = `^bid-[1-9][0-9]{0,18}$`
 	leasePattern    = `^lease-[1-9][0-9]{0,18}$`
-	// textPattern is one line that a person reads: no control characters, which
-	// would break a log, a terminal or a CSV cell.
-	textPattern = `^[^\x00-\x1f\x7f]*$`
 )
 
 // scalarSchemas say how the vocabulary's types look in JSON. huma cannot see it,

@@ -16,6 +16,8 @@ type Verification struct {
 	// files were compared with the replayed state at their sequence.
 	Position  uint64
 	Snapshots int
+	// Accounts are the funds in the replayed state.
+	Accounts []AccountView
 }
 
 // Verify replays the log from sequence 1 in a state of its own, checks the chain
@@ -76,6 +78,9 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (V
 		return nil
 	})
 	v.StateHash = state.Hash()
+	for _, a := range state.accounts {
+		v.Accounts = append(v.Accounts, a.view())
+	}
 	return v, err
 }
 

@@ -256,7 +256,8 @@ func (r *runner) report(fills []orderbook.Fill, placed ...orderbook.Bid) {
 		}
 		filled[f.Bid] += f.Units
 	}
-	for _, bid := range placed {
+	if len(placed) > 0 {
+		bid := placed[0]
 		switch open, resting := r.book.Open(bid.ID); {
 		case resting:
 			r.printf("%s rests, %d open", bid.ID, open)

@@ -40,10 +40,8 @@ func (l ledger) CheckLedger(ctx context.Context) (api.LedgerCheck, error) {
 // checkOnce compares once; still says that nothing moved meanwhile, so that a
 // difference is one.
 func (l ledger) checkOnce(ctx context.Context) (check api.LedgerCheck, still bool, err error) {
-	var funds []billing.Funds
-	before := l.s.exchange.Funds(func(a exchange.AccountView) {
-		funds = append(funds, billing.Funds{Account: a.Account, Available: a.Available, Held: a.Held})
-	})
+	var accounts []exchange.AccountView
+	before := l.s.exchange.Funds(func(a exchange.AccountView) { accounts = append(accounts, a) })
 	if err := l.s.billed(ctx); err != nil {
 		return check, false, err
 	}
@@ -53,7 +51,7 @@ func (l ledger) checkOnce(ctx context.Context) (check api.LedgerCheck, still boo
 	if check.Findings, err = l.s.billing.VerifyLedger(ctx); err != nil {
 		return check, false, err
 	}
-	if check.Differences, err = l.s.billing.Proof(ctx, slices.Values(funds)); err != nil {
+	if check.Differences, err = l.s.billing.Proof(ctx, slices.Values(fundsOf(accounts))); err != nil {
 		return check, false, err
 	}
 	after := l.s.exchange.Funds(func(exchange.AccountView) {})

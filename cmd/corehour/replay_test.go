@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
@@ -65,7 +66,34 @@ func TestReplay_SummaryEqualsTheTraceAndTheDatabase(t *testing.T) {
 		if want := fmt.Sprintf("state_hash %s\n", sum["state_hash"]); code != 0 || !strings.HasSuffix(stdout, want) {
 			t.Fatalf("exit code %d, want %s\n%s%s", code, want, stdout, stderr)
 		}
+		if !strings.Contains(stdout, "ledger adds up and equals the state\n") {
+			t.Errorf("verify says\n%s", stdout)
+		}
 	})
+	t.Run("verify notices a changed posting", func(t *testing.T) {
+		changeOnePosting(t, filepath.Join(o.dataDir, sqliteFile))
+		_, stderr, code := corehourCommand(t, nil, "verify", "--data-dir", o.dataDir)
+		if code != 1 || !strings.Contains(stderr, "the books do not hold") {
+			t.Fatalf("exit code %d\n%s", code, stderr)
+		}
+	})
+}
+
+func changeOnePosting(t *testing.T, file string) {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{Path: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	err = db.Write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE ledger_postings SET amount = amount + 1
+			WHERE line = 1 AND sequence = (SELECT MIN(sequence) FROM ledger_postings)`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func checkKeys(t *testing.T, sum map[string]any) {

@@ -69,7 +69,7 @@ func (f *follower) moved(to int64) {
 
 // load reads the position that is stored.
 func (f *follower) load(ctx context.Context) error {
-	p, err := position(ctx, f.bus.db.Reader(), f.consumer.Name, f.producer)
+	p, err := Position(ctx, f.bus.db.Reader(), f.consumer.Name, f.producer)
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func TestFollower_SkipsRepeatsAndReadsGapsFromTheOutbox(t *testing.T) {
 		if err := f.receive(t.Context(), delivery{events: all[step.from-1 : step.to], trusted: true}); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
-		stored, err := position(t.Context(), db.Reader(), "billing", corehour.ProducerExchange)
+		stored, err := Position(t.Context(), db.Reader(), "billing", corehour.ProducerExchange)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,8 +97,8 @@ func lastSequence(ctx context.Context, q rowQuerier, producer corehour.Producer)
 	return number(ctx, q, `SELECT last_sequence FROM feeds WHERE producer = $1`, string(producer))
 }
 
-// position is the last event of the producer that the consumer has taken, 0 if none.
-func position(ctx context.Context, q rowQuerier, consumer string, producer corehour.Producer) (int64, error) {
+// Position is the last event of the producer that the consumer has taken, 0 if none.
+func Position(ctx context.Context, q rowQuerier, consumer string, producer corehour.Producer) (int64, error) {
 	return number(ctx, q, `SELECT sequence FROM positions WHERE consumer = $1 AND producer = $2`, consumer, string(producer))
 }
 

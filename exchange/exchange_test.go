@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/exchange"
 	"github.com/corehour/corehour/internal/bus"
@@ -295,7 +293,8 @@ func TestVerify_GivesTheLiveHashAndComparesSnapshots(t *testing.T) {
 
 func TestExchange_ExternalLogSurvivesTheNode(t *testing.T) {
 	n := newNode(t, sqlite(t))
-	n.cfg.Log = exchange.LogConfig{URL: natsServer(t)}
+	url, _ := testenv.NATS(t)
+	n.cfg.Log = exchange.LogConfig{URL: url}
 	market(t, n.open())
 	before, _ := n.x.StateHash()
 	n.close()
@@ -316,7 +315,7 @@ func TestExchange_TwoWritersOfOneLogFollowEachOther(t *testing.T) {
 			if shared {
 				other = db
 			}
-			url := natsServer(t)
+			url, _ := testenv.NATS(t)
 			one, two := newNode(t, db), newNode(t, other)
 			one.cfg.Log = exchange.LogConfig{URL: url}
 			two.cfg.Log = one.cfg.Log
@@ -353,25 +352,6 @@ func TestExchange_TwoWritersOfOneLogFollowEachOther(t *testing.T) {
 	}
 }
 
-func natsServer(t *testing.T) string {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, SyncAlways: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
-	return s.ClientURL()
-}
-
 func TestExchange_StopsTakingCommandsAndFinishesThoseItHas(t *testing.T) {
 	n := newNode(t, sqlite(t))
 	x := n.open()
@@ -396,24 +376,14 @@ func TestExchange_StopsTakingCommandsAndFinishesThoseItHas(t *testing.T) {
 }
 
 func TestExchange_CloseGivesUpWhereTheLogIsAway(t *testing.T) {
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
+	url, stop := testenv.NATS(t)
 	n := newNode(t, sqlite(t))
-	n.cfg.Log, n.cfg.DrainWithin = exchange.LogConfig{URL: s.ClientURL()}, 200*time.Millisecond
+	n.cfg.Log, n.cfg.DrainWithin = exchange.LogConfig{URL: url}, 200*time.Millisecond
 	x := n.open()
 	if err := x.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Shutdown()
-	s.WaitForShutdown()
+	stop()
 	if err := x.Ready(t.Context()); corehour.KindOf(err) != corehour.KindUnavailable {
 		t.Errorf("ready without its log: %v", err)
 	}

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/api"
 	"github.com/corehour/corehour/billing"
@@ -37,6 +35,9 @@ func TestService_OneOrderFromOfferToInvoiceOverHTTP(t *testing.T) {
 			w.reportAndClose(lease)
 			w.invoice(lease)
 			w.server.stop()
+			if files, err := filepath.Glob(filepath.Join(w.dir, snapshotDir, "*.snapshot")); err != nil || len(files) == 0 {
+				t.Errorf("it stopped without a snapshot (%v)", err)
+			}
 			stdout, stderr, code := corehourCommand(t, w.env, "verify", "--data-dir", w.dir)
 			if code != 0 || !strings.Contains(stdout, "state_hash ") {
 				t.Fatalf("verify: %d\n%s%s", code, stdout, stderr)
@@ -49,28 +50,10 @@ func noEnv(*testing.T) []string { return nil }
 
 func externalEnv(t *testing.T) []string {
 	postgres, redis := testenv.PostgresURL(t), testenv.RedisURL(t)
+	nats, _ := testenv.NATS(t)
 	return []string{
-		"DATABASE_URL=" + postgres, "NATS_URL=" + startNATS(t), "COREHOUR_NATS_REPLICAS=1", "REDIS_URL=" + redis,
+		"DATABASE_URL=" + postgres, "NATS_URL=" + nats, "COREHOUR_NATS_REPLICAS=1", "REDIS_URL=" + redis,
 	}
-}
-
-func startNATS(t *testing.T) string {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(20 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
-	return s.ClientURL()
 }
 
 // walk is the state of a walk through the service.

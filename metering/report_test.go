@@ -254,8 +254,8 @@ func TestReport_BatchOfTheLargestSizeOverManyLeases(t *testing.T) {
 		for id := corehour.LeaseID(1); id <= leases; id++ {
 			events = append(events, w.matched(id, prov, 4, start, start.Add(150)), w.started(id))
 		}
-		w.take(events[:corehour.MaxFeedEvents-50]...)
-		w.take(events[corehour.MaxFeedEvents-50:]...)
+		w.take(events[:len(events)/2]...)
+		w.take(events[len(events)/2:]...)
 		w.clock.set(at(150))
 		records := make([]metering.Record, metering.MaxBatch)
 		for i := range records {

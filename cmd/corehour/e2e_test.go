@@ -108,17 +108,17 @@ func minute(t *testing.T, s string) corehour.Minute {
 	return m
 }
 
-// trade bids for 10 units for 2 hours; 20 CPU-hours at 0.05 cost at most 1.00.
+// trade bids for 10 units for a day; 240 CPU-hours at 0.05 cost at most 12.
 func (w *walk) trade() corehour.LeaseID {
 	w.t.Helper()
-	w.bid = api.PlaceBid{Product: "cpu.standard", Units: 10, Duration: 120, Limit: price("0.06"), ClientID: "job-1"}
+	w.bid = api.PlaceBid{Product: "cpu.standard", Units: 10, Duration: 1440, Limit: price("0.06"), ClientID: "job-1"}
 	w.consumer.want(w.t, http.MethodPost, "/v1/bids", w.bid, &w.placed)
-	if len(w.placed.Fills) != 1 || w.placed.Filled != 10 || w.placed.Hold != corehour.NanoPerUnit {
+	if len(w.placed.Fills) != 1 || w.placed.Filled != 10 || w.placed.Hold != 12*corehour.NanoPerUnit {
 		w.t.Fatalf("placed %+v", w.placed)
 	}
 	var view exchange.AccountView
 	w.consumer.want(w.t, http.MethodGet, "/v1/accounts/lab", nil, &view)
-	if view.Available != 99*corehour.NanoPerUnit || view.Held != corehour.NanoPerUnit {
+	if view.Available != 88*corehour.NanoPerUnit || view.Held != 12*corehour.NanoPerUnit {
 		w.t.Fatalf("funds after the bid: %+v", view)
 	}
 	return w.placed.Fills[0].Lease
@@ -164,14 +164,15 @@ func (w *walk) deliver(lease corehour.LeaseID) {
 	}
 }
 
-// reportAndClose reports 6 of 10 units in the first hour and 2 in the second,
-// each record twice, and closes the lease.
+// reportAndClose ends the lease after two hours, reports 6 of 10 units in the
+// first and 2 in the second, each record twice, and closes it.
 func (w *walk) reportAndClose(lease corehour.LeaseID) {
 	w.t.Helper()
 	var view exchange.LeaseView
-	eventually(w.t, "the lease completes", func() bool {
-		w.provider.want(w.t, http.MethodGet, "/v1/leases/"+lease.String(), nil, &view)
-		return view.Status == corehour.StatusCompleted
+	w.provider.want(w.t, http.MethodGet, "/v1/leases/"+lease.String(), nil, &view)
+	end := api.EndLease{EndedAt: view.Start.Add(120).Instant()}
+	eventually(w.t, "two hours have passed", func() bool {
+		return w.provider.call(w.t.Context(), http.MethodPost, "/v1/leases/"+lease.String()+"/end", end, nil) == nil
 	})
 	hour := func(i corehour.Minutes, units int64) api.UsageRecord {
 		from := view.Start.Add(60 * i)
@@ -190,7 +191,11 @@ func (w *walk) reportAndClose(lease corehour.LeaseID) {
 			}
 		}
 	}
-	w.provider.want(w.t, http.MethodPost, "/v1/usage/close", api.CloseUsage{Leases: []corehour.LeaseID{lease}}, nil)
+	var closed api.UsageResults
+	w.provider.want(w.t, http.MethodPost, "/v1/usage/close", api.CloseUsage{Leases: []corehour.LeaseID{lease}}, &closed)
+	if closed.Items[0].Status != "accepted" {
+		w.t.Fatalf("closing right after the end: %+v", closed)
+	}
 }
 
 // invoice waits for the month to end and reads the documents. The first hour is

@@ -59,7 +59,10 @@ func (l ledger) checkOnce(ctx context.Context) (check api.LedgerCheck, still boo
 }
 
 // billed waits until billing has taken what the exchange has applied by now.
-func (s *service) billed(ctx context.Context) error {
+func (s *service) billed(ctx context.Context) error { return s.taken(ctx, billing.ConsumerName) }
+
+// taken waits until a consumer has taken what the exchange has applied by now.
+func (s *service) taken(ctx context.Context, consumer string) error {
 	if err := s.exchange.Projected(ctx); err != nil {
 		return err
 	}
@@ -67,5 +70,5 @@ func (s *service) billed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.bus.WaitFor(ctx, billing.ConsumerName, corehour.ProducerExchange, last)
+	return s.bus.WaitFor(ctx, consumer, corehour.ProducerExchange, last)
 }

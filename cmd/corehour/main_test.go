@@ -50,10 +50,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// marketSpeed lets an hour of market time pass in three seconds.
-const marketSpeed = 1200
+// marketSpeed lets an hour of market time pass in one and a half seconds, and the
+// month end 24 seconds after the market began.
+const marketSpeed = 2400
 
-var marketStart = time.Date(2024, 1, 31, 20, 0, 0, 0, time.UTC)
+var marketStart = time.Date(2024, 1, 31, 8, 0, 0, 0, time.UTC)
 
 func serveFast(ctx context.Context) error {
 	nanos, err := strconv.ParseInt(os.Getenv(childServe), 10, 64)

@@ -126,12 +126,5 @@ func (s *service) metered(ctx context.Context) error {
 	if err := s.do(ctx, exchange.Tick{}); err != nil {
 		return err
 	}
-	if err := s.exchange.Projected(ctx); err != nil {
-		return err
-	}
-	last, err := s.bus.LastSequence(ctx, corehour.ProducerExchange)
-	if err != nil {
-		return err
-	}
-	return s.bus.WaitFor(ctx, metering.ConsumerName, corehour.ProducerExchange, last)
+	return s.taken(ctx, metering.ConsumerName)
 }

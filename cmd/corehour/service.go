@@ -196,7 +196,7 @@ func (s *service) do(ctx context.Context, commands ...exchange.Command) error {
 // serve answers HTTP until the context ends and requests in flight are done.
 func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	server, err := api.New(api.Config{
-		Exchange: s.exchange, Deliveries: s.providers, Metering: s.metering, Billing: s.billing, Ledger: ledger{s},
+		Exchange: s.exchange, Deliveries: s.providers, Metering: currentMetering{s.metering, s}, Billing: s.billing, Ledger: ledger{s},
 		Keys: s.keys, TokenClock: corehour.SystemClock{}, Ready: s.ready, Version: version(), Logger: s.logger,
 		AccessLevel: slog.LevelDebug,
 	})

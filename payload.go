@@ -3,6 +3,7 @@ package corehour
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
 // payloadOf makes an empty payload of a type of event: a pointer to the struct
@@ -44,6 +45,21 @@ func payloadOf(t EventType) any {
 		return new(UsageClosed)
 	}
 	return nil
+}
+
+// NewEvent makes an event whose data is JSON. The outbox numbers it. What it was
+// made of is its payload, where data is the struct of its type.
+func NewEvent(t EventType, at Instant, subject string, data any) (Event, error) {
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return Event{}, fmt.Errorf("event %s of %s: %w", t, subject, err)
+	}
+	e := Event{Type: t, Time: at, Subject: subject, Data: encoded}
+	if payload := payloadOf(t); payload != nil && reflect.TypeOf(payload).Elem() == reflect.TypeOf(data) {
+		reflect.ValueOf(payload).Elem().Set(reflect.ValueOf(data))
+		e.payload = payload
+	}
+	return e, nil
 }
 
 // Decode reads the event's data and keeps what it says for Payload, so that

@@ -26,19 +26,40 @@ const exportMode = 0o640
 // statements/. All files show one state of the database. Each replaces its
 // predecessor at once, when it is complete. The same content gives the same bytes.
 func (s *Service) Export(ctx context.Context, dir string) error {
-	err := s.snapshot(ctx, func(ctx context.Context, q querier) error {
-		if err := exportDocuments(ctx, q, dir, invoiceExport); err != nil {
+	return s.export(ctx, func(ctx context.Context, q querier) error {
+		if err := exportAllDocuments(ctx, q, dir); err != nil {
 			return err
 		}
-		if err := exportDocuments(ctx, q, dir, statementExport); err != nil {
-			return err
-		}
-		return writeFile(filepath.Join(dir, "ledger.csv"), func(w io.Writer) error { return exportLedger(ctx, q, w) })
+		return exportLedgerFile(ctx, q, dir)
 	})
-	if err != nil {
+}
+
+// ExportDocuments is the part of Export that is about invoices and statements.
+func (s *Service) ExportDocuments(ctx context.Context, dir string) error {
+	return s.export(ctx, func(ctx context.Context, q querier) error { return exportAllDocuments(ctx, q, dir) })
+}
+
+// ExportLedger is the part of Export that is about the ledger.
+func (s *Service) ExportLedger(ctx context.Context, dir string) error {
+	return s.export(ctx, func(ctx context.Context, q querier) error { return exportLedgerFile(ctx, q, dir) })
+}
+
+func (s *Service) export(ctx context.Context, write func(context.Context, querier) error) error {
+	if err := s.snapshot(ctx, write); err != nil {
 		return corehour.Internal("billing.Export", err)
 	}
 	return nil
+}
+
+func exportAllDocuments(ctx context.Context, q querier, dir string) error {
+	if err := exportDocuments(ctx, q, dir, invoiceExport); err != nil {
+		return err
+	}
+	return exportDocuments(ctx, q, dir, statementExport)
+}
+
+func exportLedgerFile(ctx context.Context, q querier, dir string) error {
+	return writeFile(filepath.Join(dir, "ledger.csv"), func(w io.Writer) error { return exportLedger(ctx, q, w) })
 }
 
 // documentExport says how one kind of document is exported.

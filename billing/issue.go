@@ -141,7 +141,7 @@ func (s *Service) issueIn(ctx context.Context, tx *sql.Tx, d *document) error {
 	if err := saveDocument(ctx, tx, d); err != nil {
 		return err
 	}
-	event, err := bus.NewEvent(d.side.event, d.issuedAt, d.number, d.issuedEvent())
+	event, err := corehour.NewEvent(d.side.event, d.issuedAt, d.number, d.issuedEvent())
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (w *world) must(err error) {
 
 func (w *world) publish(f *feed, typ corehour.EventType, subject string, data any) {
 	w.t.Helper()
-	e, err := bus.NewEvent(typ, corehour.InstantOf(w.clock.Now()), subject, data)
+	e, err := corehour.NewEvent(typ, corehour.InstantOf(w.clock.Now()), subject, data)
 	w.must(err)
 	e.Producer, e.Sequence = f.producer, int64(len(f.events))+1
 	f.events = append(f.events, e)

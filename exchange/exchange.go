@@ -24,8 +24,9 @@ type Config struct {
 	// Writer names this node in the batches that it appends.
 	Writer string
 	Logger *slog.Logger
-	// Projected is called after events were committed to the outbox.
-	Projected func()
+	// Projected is called with events that were just committed to the outbox. It
+	// must not block.
+	Projected func(events []corehour.Event)
 	// TickEvery is how often deadlines are looked at where nothing else happens;
 	// zero leaves time to the commands.
 	TickEvery time.Duration
@@ -109,7 +110,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Projected == nil {
-		c.Projected = func() {}
+		c.Projected = func([]corehour.Event) {}
 	}
 	if c.DrainWithin == 0 {
 		c.DrainWithin = DefaultDrain

@@ -152,7 +152,7 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 	var events []corehour.Event
 	for _, b := range batches {
 		for _, e := range b.events {
-			event, err := bus.NewEvent(e.typ, e.at, e.subject, e.data)
+			event, err := corehour.NewEvent(e.typ, e.at, e.subject, e.data)
 			if err != nil {
 				return err
 			}
@@ -181,7 +181,7 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 	}
 	p.advance(position{sequence: last.sequence, hash: last.hash})
 	if len(events) > 0 {
-		p.cfg.Projected()
+		p.cfg.Projected(events)
 	}
 	return nil
 }

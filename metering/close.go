@@ -98,7 +98,7 @@ func closeLeases(ctx context.Context, tx *sql.Tx, leases []*lease, now corehour.
 	}
 	events := make([]corehour.Event, len(ids))
 	for i, id := range ids {
-		events[i], err = bus.NewEvent(corehour.EventUsageClosed, now, id.String(), corehour.UsageClosed{
+		events[i], err = corehour.NewEvent(corehour.EventUsageClosed, now, id.String(), corehour.UsageClosed{
 			Lease: id, Records: totals[id].records, Used: totals[id].used,
 		})
 		if err != nil {

@@ -203,8 +203,10 @@ func TestConsumer_RepeatsAndForeignEventsChangeNothing(t *testing.T) {
 
 func TestConsumer_BrokenFeedIsAnErrorAndHasNoEffect(t *testing.T) {
 	w := newWorld(t, testenv.SQLite(t))
-	broken := w.started(7)
-	broken.Data = json.RawMessage(`{"lease":7}`)
+	whole := w.started(7)
+	broken := corehour.Event{
+		Producer: whole.Producer, Sequence: whole.Sequence, Type: whole.Type, Subject: whole.Subject, Data: json.RawMessage(`{"lease":7}`),
+	}
 	for name, event := range map[string]corehour.Event{
 		"started but never matched": w.started(8),
 		"ended but never matched":   w.ended(8, corehour.StatusCompleted, at(1)),

@@ -207,7 +207,7 @@ func (in *intake) events() ([]corehour.Event, error) {
 	for i := range in.accepted {
 		a := &in.accepted[i]
 		var err error
-		events[i], err = bus.NewEvent(corehour.EventUsageAccepted, in.now, a.Lease.String(), corehour.UsageAccepted{
+		events[i], err = corehour.NewEvent(corehour.EventUsageAccepted, in.now, a.Lease.String(), corehour.UsageAccepted{
 			Provider: in.provider, RecordID: a.RecordID, Lease: a.Lease,
 			From: a.From, To: a.To, Hour: a.hour, Used: a.Used,
 		})

@@ -88,7 +88,7 @@ func (w *world) node(change func(*metering.Config)) *metering.Service {
 
 // event is a fact of the exchange.
 func (w *world) event(typ corehour.EventType, subject string, data any) corehour.Event {
-	e, err := bus.NewEvent(typ, w.clock.now(), subject, data)
+	e, err := corehour.NewEvent(typ, w.clock.now(), subject, data)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/corehour/corehour"
-	"github.com/corehour/corehour/internal/bus"
 	"github.com/corehour/corehour/internal/testenv"
 )
 
@@ -23,7 +22,7 @@ func BenchmarkTake(b *testing.B) {
 		b.Fatal(err)
 	}
 	event := func(typ corehour.EventType, data any) corehour.Event {
-		e, err := bus.NewEvent(typ, 1, "", data)
+		e, err := corehour.NewEvent(typ, 1, "", data)
 		if err != nil {
 			b.Fatal(err)
 		}

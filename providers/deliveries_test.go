@@ -49,7 +49,7 @@ func leaseOf(id int, provider corehour.AccountID) corehour.Lease {
 // fact is an event of the exchange without its place in the feed.
 func fact(t *testing.T, typ corehour.EventType, data any) corehour.Event {
 	t.Helper()
-	e, err := bus.NewEvent(typ, 1, "", data)
+	e, err := corehour.NewEvent(typ, 1, "", data)
 	if err != nil {
 		t.Fatal(err)
 	}

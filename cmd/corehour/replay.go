@@ -266,9 +266,10 @@ func (r *replay) settle(ctx context.Context) error {
 
 const settlePoll = 10 * time.Millisecond
 
-// invoice issues the documents of every month and writes all exports.
+// invoice issues the documents of every month and writes all exports. Nobody else
+// is at work any more, so the ledger is written beside.
 func (r *replay) invoice(ctx context.Context) error {
-	var statements error
+	var statements, ledger error
 	var work sync.WaitGroup
 	work.Go(func() {
 		statements = r.eachMonth(func(p billing.Period) error {
@@ -276,15 +277,16 @@ func (r *replay) invoice(ctx context.Context) error {
 			return err
 		})
 	})
+	work.Go(func() { ledger = r.service.billing.ExportLedger(ctx, r.options.out) })
 	err := r.eachMonth(func(p billing.Period) error {
 		_, err := r.service.billing.IssueInvoices(ctx, p)
 		return err
 	})
 	work.Wait()
-	if err = errors.Join(err, statements); err != nil {
+	if err = errors.Join(err, statements, ledger); err != nil {
 		return err
 	}
-	return r.service.billing.Export(ctx, r.options.out)
+	return r.service.billing.ExportDocuments(ctx, r.options.out)
 }
 
 // eachMonth goes through the months that are over.

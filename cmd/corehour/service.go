@@ -90,7 +90,7 @@ func openService(ctx context.Context, c serviceConfig) (s *service, err error) {
 		return s, err
 	}
 	exchangeConfig := exchangeConfig(c, s.db)
-	exchangeConfig.Projected = func() { s.bus.Committed(corehour.ProducerExchange) }
+	exchangeConfig.Projected = func(events []corehour.Event) { s.bus.Committed(corehour.ProducerExchange, events...) }
 	if s.exchange, err = exchange.Open(ctx, exchangeConfig); err != nil {
 		return s, err
 	}

@@ -177,10 +177,13 @@ func (b *Bus) carry(ctx context.Context, c carrier) {
 	wg.Wait()
 }
 
-// Committed says that the producer's outbox has new events. It is cheap and
-// never blocks; without it they travel at the next poll.
-func (b *Bus) Committed(producer corehour.Producer) {
+// Committed says that the producer's outbox has new events. Those that are given,
+// in their order and as Append numbered them, need not be read back; they must
+// not be changed any more. It is cheap and never blocks; without it events travel
+// at the next poll.
+func (b *Bus) Committed(producer corehour.Producer, events ...corehour.Event) {
 	if r := b.relays[producer]; r != nil {
+		r.offer(events)
 		wake(r.woken)
 	}
 }

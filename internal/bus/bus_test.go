@@ -97,7 +97,7 @@ func TestBus_EventsArriveUnchanged(t *testing.T) {
 			}),
 		}})
 		run(t, b)
-		sent, err := bus.NewEvent("exchange.lease.matched.v1", 1_700_000_000_123_456, "lease-17", map[string]string{"note": `<é & "quotes">`})
+		sent, err := corehour.NewEvent("exchange.lease.matched.v1", 1_700_000_000_123_456, "lease-17", map[string]string{"note": `<é & "quotes">`})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func appendEvents(t testing.TB, db *database.DB, b *bus.Bus, producer corehour.P
 	write(t, db, func(ctx context.Context, tx *sql.Tx) error {
 		events := make([]corehour.Event, n)
 		for i := range events {
-			e, err := bus.NewEvent("exchange.test.happened.v1", corehour.Instant(i), fmt.Sprint("thing-", i),
+			e, err := corehour.NewEvent("exchange.test.happened.v1", corehour.Instant(i), fmt.Sprint("thing-", i),
 				map[string]any{"lease": "lease-17", "units": 8, "price": "0.031", "start": "2024-01-01T00:00Z", "consumer": "acme <&>"})
 			if err != nil {
 				return err

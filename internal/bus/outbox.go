@@ -13,21 +13,12 @@ import (
 
 var outboxColumns = []string{"producer", "sequence", "type", "at", "subject", "data"}
 
-// NewEvent makes an event whose data is JSON. Append numbers it.
-func NewEvent(typ corehour.EventType, at corehour.Instant, subject string, data any) (corehour.Event, error) {
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return corehour.Event{}, fmt.Errorf("bus: event %s of %s: %w", typ, subject, err)
-	}
-	return corehour.Event{Type: typ, Time: at, Subject: subject, Data: encoded}, nil
-}
-
 // Append gives events the producer's next sequence numbers, fills these in, and
 // writes the events to the outbox inside tx. Data must already be JSON.
 //
 // The producer's row in feeds stays locked until tx ends, so transactions of one
 // producer commit in the order of their numbers: whoever reads event n has seen
-// all before it. Call Committed after the commit.
+// all before it. Call Committed after the commit, with the events or without.
 func Append(ctx context.Context, tx *sql.Tx, producer corehour.Producer, events []corehour.Event) error {
 	if len(events) == 0 {
 		return nil

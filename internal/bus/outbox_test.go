@@ -85,7 +85,7 @@ func TestAppend_ConcurrentWritersLeaveNoGapForAReader(t *testing.T) {
 }
 
 func TestNewEvent_RefusesWhatIsNotJSON(t *testing.T) {
-	if _, err := bus.NewEvent("a.b.c.v1", 0, "x", make(chan int)); err == nil {
+	if _, err := corehour.NewEvent("a.b.c.v1", 0, "x", make(chan int)); err == nil {
 		t.Error("a channel became JSON")
 	}
 }

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/corehour/corehour"
@@ -17,6 +18,43 @@ type relay struct {
 	followers []*follower
 	woken     chan struct{}
 	published int64
+
+	mu    sync.Mutex
+	fresh []corehour.Event // committed just now and not yet published, without gaps
+}
+
+// maxFresh bounds the events that wait in memory; what is beyond is read back
+// from the outbox.
+const maxFresh = 8 * corehour.MaxFeedEvents
+
+// offer takes over events that were just committed.
+func (r *relay) offer(events []corehour.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.fresh)
+	if n+len(events) > maxFresh || n > 0 && len(events) > 0 && events[0].Sequence != r.fresh[n-1].Sequence+1 {
+		r.fresh = nil
+		return
+	}
+	r.fresh = append(r.fresh, events...)
+}
+
+// offered gives the fresh events that follow on what was published, none where
+// the outbox has to be read.
+func (r *relay) offered() []corehour.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.fresh) > 0 && r.fresh[0].Sequence <= r.published {
+		r.fresh = r.fresh[1:]
+	}
+	if len(r.fresh) == 0 || r.fresh[0].Sequence != r.published+1 {
+		r.fresh = nil
+		return nil
+	}
+	n := min(len(r.fresh), corehour.MaxFeedEvents)
+	events := r.fresh[:n:n]
+	r.fresh = r.fresh[n:]
+	return events
 }
 
 func newRelay(b *Bus, producer corehour.Producer) *relay {
@@ -66,7 +104,10 @@ func (r *relay) run(ctx context.Context, c carrier) {
 func (r *relay) publishNew(ctx context.Context, c carrier) error {
 	for {
 		r.skipTaken()
-		events, err := Read(ctx, r.bus.db.Reader(), r.producer, r.published, corehour.MaxFeedEvents)
+		events, err := r.offered(), error(nil)
+		if len(events) == 0 {
+			events, err = Read(ctx, r.bus.db.Reader(), r.producer, r.published, corehour.MaxFeedEvents)
+		}
 		if err != nil || len(events) == 0 {
 			return err
 		}

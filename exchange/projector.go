@@ -145,8 +145,15 @@ func (p *projector) failure() error {
 	return nil
 }
 
-// project writes batches that follow one another in one transaction.
+// project writes batches that follow one another in one transaction. It passes
+// over those that another node has written before.
 func (p *projector) project(ctx context.Context, batches []projection) error {
+	for len(batches) > 0 && batches[0].sequence <= p.at.sequence {
+		batches = batches[1:]
+	}
+	if len(batches) == 0 {
+		return nil
+	}
 	last := batches[len(batches)-1]
 	rows := newRowChanges()
 	var events []corehour.Event
@@ -170,11 +177,10 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 		return rows.write(ctx, tx)
 	})
 	if errors.Is(err, errPositionMoved) {
-		rest, err := p.adopt(ctx, batches)
-		if err != nil || len(rest) == 0 {
+		if err := p.adopt(ctx, batches); err != nil {
 			return err
 		}
-		return p.project(ctx, rest)
+		return p.project(ctx, batches)
 	}
 	if err != nil {
 		return err
@@ -212,25 +218,23 @@ func moveTo(ctx context.Context, tx *sql.Tx, from, to position) error {
 // log has written these batches.
 var errPositionMoved = errors.New("exchange: the projection was moved meanwhile")
 
-// adopt goes on from where the projection really stands, and returns the batches
-// that are still to be written. A position that is not on this node's log is
-// refused.
-func (p *projector) adopt(ctx context.Context, batches []projection) ([]projection, error) {
+// adopt goes on from where the projection really stands. A position that is not
+// on this node's log is refused.
+func (p *projector) adopt(ctx context.Context, batches []projection) error {
 	stored, err := readPosition(ctx, p.cfg.DB)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if stored.sequence <= p.at.sequence {
-		return nil, corrupt(stored.sequence, "the projection went back: its database was replaced")
+		return corrupt(stored.sequence, "the projection went back: its database was replaced")
 	}
-	for len(batches) > 0 && batches[0].sequence <= stored.sequence {
-		if b := batches[0]; b.sequence == stored.sequence && b.hash != stored.hash {
-			return nil, corrupt(b.sequence, "the projection was written from another log")
+	for _, b := range batches {
+		if b.sequence == stored.sequence && b.hash != stored.hash {
+			return corrupt(b.sequence, "the projection was written from another log")
 		}
-		batches = batches[1:]
 	}
 	p.advance(stored)
-	return batches, nil
+	return nil
 }
 
 // advance notes where the projection stands and wakes those who wait for it.

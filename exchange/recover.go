@@ -13,11 +13,12 @@ import (
 // then batch by batch, checking the chain of hashes.
 func (x *Exchange) recover(ctx context.Context) error {
 	began := time.Now()
-	last, err := x.log.last(ctx)
+	// The position first: another node may be appending, and projecting, meanwhile.
+	at, err := readPosition(ctx, x.cfg.DB)
 	if err != nil {
 		return err
 	}
-	at, err := readPosition(ctx, x.cfg.DB)
+	last, err := x.log.last(ctx)
 	if err != nil {
 		return err
 	}

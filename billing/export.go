@@ -179,7 +179,8 @@ func exportDocuments(ctx context.Context, q querier, dir string, x documentExpor
 	})
 }
 
-// eachDocument reads all documents with their lines, one after the other.
+// eachDocument reads all documents with their lines, one after the other. A
+// document is the callee's to keep.
 func eachDocument(ctx context.Context, q querier, sd *side, each func(*document) error) error {
 	after := ""
 	for {
@@ -187,7 +188,7 @@ func eachDocument(ctx context.Context, q querier, sd *side, each func(*document)
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		for _, d := range page {
+		for i, d := range page {
 			if err := readLines(ctx, q, d); err != nil {
 				return err
 			}
@@ -195,7 +196,7 @@ func eachDocument(ctx context.Context, q querier, sd *side, each func(*document)
 				return err
 			}
 			after = d.number
-			d.lines = nil
+			page[i] = nil // its lines can go as soon as nobody writes them any more
 		}
 	}
 }

@@ -267,8 +267,46 @@ func checkExports(t *testing.T, sum map[string]any, dir string) {
 	if total := add(t, column(t, filepath.Join(dir, "statements.csv"), "net")); total.String() != strip(sum["amount_paid_to_providers"]) {
 		t.Errorf("the statements add up to %s, want %v", total, sum["amount_paid_to_providers"])
 	}
+	checkDocuments(t, sum, filepath.Join(dir, "invoices"))
 	if total := add(t, column(t, filepath.Join(dir, "ledger.csv"), "amount")); !total.IsZero() {
 		t.Errorf("the ledger adds up to %s", total)
+	}
+}
+
+// checkDocuments adds up the lines of each invoice as JSON.
+func checkDocuments(t *testing.T, sum map[string]any, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number(t, sum, "invoices", int64(len(files)))
+	all := decimal.Zero
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var invoice struct {
+			Total decimal.Decimal `json:"total"`
+			Lines []struct {
+				Amount decimal.Decimal `json:"amount"`
+			} `json:"lines"`
+		}
+		if err := json.Unmarshal(text, &invoice); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		total := decimal.Zero
+		for _, line := range invoice.Lines {
+			total = total.Add(line.Amount)
+		}
+		if len(invoice.Lines) == 0 || !total.Equal(invoice.Total) {
+			t.Errorf("%s: %d lines add up to %s, total %s", file, len(invoice.Lines), total, invoice.Total)
+		}
+		all = all.Add(total)
+	}
+	if all.String() != strip(sum["invoice_total"]) {
+		t.Errorf("the invoices add up to %s, want %v", all, sum["invoice_total"])
 	}
 }
 

@@ -277,18 +277,25 @@ func TestBus_WipedRedisLosesNothing(t *testing.T) {
 		wantSeen(t, db, "billing", last)
 		wantSeen(t, db, "metering", last)
 		// And messages travel again: both have subscribed anew.
-		deadline := time.Now().Add(20 * time.Second)
-		for {
-			groups, err := client.XInfoGroups(t.Context(), "corehour.bus.exchange").Result()
-			if err == nil && len(groups) == 2 {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("the groups after the wipe: %v, %v", groups, err)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		waitForGroups(t, client, 2)
 	})
+}
+
+// waitForGroups waits until so many consumers have subscribed in Redis. One that
+// has not yet does not see what is published there.
+func waitForGroups(t *testing.T, client *redis.Client, want int) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		groups, err := client.XInfoGroups(t.Context(), "corehour.bus.exchange").Result()
+		if err == nil && len(groups) == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the groups in Redis are %v, want %d (%v)", groups, want, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func TestBus_RedisThatIsNotThereLosesNothing(t *testing.T) {
@@ -318,6 +325,7 @@ func TestBus_ForeignMessagesInRedisChangeNothing(t *testing.T) {
 	run(t, b)
 	waitFor(t, b, "billing", exchange, appendEvents(t, db, b, exchange, 3))
 	client := redisClient(t, url)
+	waitForGroups(t, client, 1)
 	for _, payload := range []string{
 		`{"v":1,"events":[{"producer":"exchange","sequence":4,"type":"exchange.foreign.happened.v1","time":"2024-01-01T00:00:00Z","subject":"x","data":{}}]}`,
 		`{"v":1,"events":[{"producer":"billing","sequence":4,"type":"a.b.c.v1","time":"2024-01-01T00:00:00Z","subject":"x","data":{}}]}`,

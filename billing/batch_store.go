@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/internal/database"
@@ -38,29 +36,9 @@ func setQueue(ctx context.Context, tx *sql.Tx, last int64) error {
 	return nil
 }
 
-// inList makes the arguments and placeholders of an IN list. The last value is
-// repeated up to the next power of two, so that the database prepares a dozen
-// different statements rather than one for every length.
+// inList makes the placeholders and arguments of an IN list of leases.
 func inList(ids []corehour.LeaseID) (string, []any) {
-	size := padded(len(ids))
-	args := make([]any, size)
-	var list strings.Builder
-	for i := range size {
-		if i > 0 {
-			list.WriteString(", ")
-		}
-		list.WriteString("$" + strconv.Itoa(i+1))
-		args[i] = int64(ids[min(i, len(ids)-1)])
-	}
-	return list.String(), args
-}
-
-func padded(n int) int {
-	size := 1
-	for size < n {
-		size *= 2
-	}
-	return size
+	return database.InList(nil, ids, func(id corehour.LeaseID) any { return int64(id) })
 }
 
 var leaseColumns = []string{
@@ -149,20 +127,9 @@ func (b *batch) loadHours(ctx context.Context, reported []usage) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	size := padded(len(keys))
-	args := make([]any, 0, 2*size)
-	var list strings.Builder
-	for i := range size {
-		if i > 0 {
-			list.WriteString(", ")
-		}
-		// Without the casts PostgreSQL takes the parameters of VALUES for text.
-		list.WriteString("(CAST($" + strconv.Itoa(2*i+1) + " AS BIGINT), CAST($" + strconv.Itoa(2*i+2) + " AS BIGINT))")
-		key := keys[min(i, len(keys)-1)]
-		args = append(args, int64(key.lease), int64(key.begins))
-	}
+	list, args := database.PairList(keys, func(k hourKey) (int64, int64) { return int64(k.lease), int64(k.begins) })
 	return b.scanHours(ctx, func(h *hourRow) { b.hours[hourKey{h.lease, h.begins}] = h },
-		`WHERE (lease_id, hour) IN (VALUES `+list.String()+`)`, args)
+		`WHERE (lease_id, hour) IN (VALUES `+list+`)`, args)
 }
 
 // allHours reads every hour of some leases.

@@ -109,13 +109,9 @@ func closeLeases(ctx context.Context, tx *sql.Tx, leases []*lease, now corehour.
 		return err
 	}
 	return inChunks(ids, func(part []corehour.LeaseID) error {
-		args := make([]any, 1, 1+len(part))
-		args[0] = int64(now)
-		for _, id := range part {
-			args = append(args, int64(id))
-		}
+		list, args := leaseList([]any{int64(now)}, part)
 		_, err := tx.ExecContext(ctx, `UPDATE metering_leases SET closed = 1, closed_at = $1 WHERE id IN (`+
-			placeholders(2, len(part))+`)`, args...)
+			list+`)`, args...)
 		if err != nil {
 			return fmt.Errorf("mark closed: %w", err)
 		}

@@ -6,16 +6,12 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/internal/database"
 )
 
-// maxInList bounds the values that one statement looks up. SQLite's driver
-// compares each numbered placeholder with all of a statement, so long lists cost
-// the square of their length.
+// maxInList bounds the values that one statement looks up.
 const maxInList = 64
 
 // querier is a transaction or a pool of connections.
@@ -48,11 +44,8 @@ const leaseColumns = `id, provider, provider_org, consumer, consumer_org, units,
 func loadLeases(ctx context.Context, q querier, ids []corehour.LeaseID) (map[corehour.LeaseID]*lease, error) {
 	leases := make(map[corehour.LeaseID]*lease, len(ids))
 	err := inChunks(ids, func(part []corehour.LeaseID) error {
-		args := make([]any, len(part))
-		for i, id := range part {
-			args[i] = int64(id)
-		}
-		return query(ctx, q, `SELECT `+leaseColumns+` FROM metering_leases WHERE id IN (`+placeholders(1, len(part))+`)`,
+		list, args := leaseList(nil, part)
+		return query(ctx, q, `SELECT `+leaseColumns+` FROM metering_leases WHERE id IN (`+list+`)`,
 			args, func(rows *sql.Rows) error {
 				l, err := scanLease(rows)
 				if err == nil {
@@ -123,13 +116,9 @@ func saveProviders(ctx context.Context, tx *sql.Tx, providers []corehour.Account
 func loadContents(ctx context.Context, q querier, provider corehour.AccountID, recordIDs []string) (map[string]string, error) {
 	contents := make(map[string]string, len(recordIDs))
 	err := inChunks(recordIDs, func(part []string) error {
-		args := make([]any, 1, 1+len(part))
-		args[0] = string(provider)
-		for _, id := range part {
-			args = append(args, id)
-		}
+		list, args := database.InList([]any{string(provider)}, part, func(id string) any { return id })
 		return query(ctx, q, `SELECT record_id, hash FROM usage_records WHERE provider = $1 AND record_id IN (`+
-			placeholders(2, len(part))+`)`, args, func(rows *sql.Rows) error {
+			list+`)`, args, func(rows *sql.Rows) error {
 			var id, hash string
 			err := rows.Scan(&id, &hash)
 			contents[id] = hash
@@ -158,18 +147,9 @@ type usageSum struct {
 func loadHours(ctx context.Context, q querier, keys []leaseHourKey) (map[leaseHourKey]usageSum, error) {
 	sums := make(map[leaseHourKey]usageSum, len(keys))
 	err := inChunks(keys, func(part []leaseHourKey) error {
-		var values strings.Builder
-		args := make([]any, 0, 2*len(part))
-		for i, k := range part {
-			if i > 0 {
-				values.WriteString(", ")
-			}
-			// The casts tell PostgreSQL the type of parameters that it cannot infer.
-			fmt.Fprintf(&values, "(CAST($%d AS BIGINT), CAST($%d AS BIGINT))", 2*i+1, 2*i+2)
-			args = append(args, int64(k.lease), int64(k.hour))
-		}
+		list, args := database.PairList(part, func(k leaseHourKey) (int64, int64) { return int64(k.lease), int64(k.hour) })
 		return query(ctx, q, `SELECT lease, hour, records, cpu_us FROM usage_hours WHERE (lease, hour) IN (VALUES `+
-			values.String()+`)`, args, func(rows *sql.Rows) error {
+			list+`)`, args, func(rows *sql.Rows) error {
 			var k leaseHourKey
 			var id int64
 			var sum usageSum
@@ -189,12 +169,9 @@ func loadHours(ctx context.Context, q querier, keys []leaseHourKey) (map[leaseHo
 func loadTotals(ctx context.Context, q querier, ids []corehour.LeaseID) (map[corehour.LeaseID]usageSum, error) {
 	totals := make(map[corehour.LeaseID]usageSum, len(ids))
 	err := inChunks(ids, func(part []corehour.LeaseID) error {
-		args := make([]any, len(part))
-		for i, id := range part {
-			args[i] = int64(id)
-		}
+		list, args := leaseList(nil, part)
 		return query(ctx, q, `SELECT lease, CAST(SUM(records) AS BIGINT), CAST(SUM(cpu_us) AS BIGINT) FROM usage_hours WHERE lease IN (`+
-			placeholders(1, len(part))+`) GROUP BY lease`, args, func(rows *sql.Rows) error {
+			list+`) GROUP BY lease`, args, func(rows *sql.Rows) error {
 			var id int64
 			var sum usageSum
 			err := rows.Scan(&id, &sum.records, &sum.used)
@@ -233,15 +210,8 @@ func inChunks[T any](items []T, fn func(part []T) error) error {
 	return nil
 }
 
-// placeholders writes n placeholders, counting up from first.
-func placeholders(first, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(first + i))
-	}
-	return b.String()
+// leaseList makes the placeholders and arguments of an IN list of leases that
+// follows other arguments.
+func leaseList(args []any, ids []corehour.LeaseID) (string, []any) {
+	return database.InList(args, ids, func(id corehour.LeaseID) any { return int64(id) })
 }

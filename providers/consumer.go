@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/internal/bus"
@@ -15,9 +13,8 @@ import (
 // ConsumerName is this package's name on the bus. Its position is kept under it.
 const ConsumerName = "providers"
 
-// updateLeases bounds the leases of one UPDATE: SQLite's driver parses the text
-// each time and slows down with the number of its values.
-const updateLeases = 96
+// updateLeases bounds the leases of one UPDATE.
+const updateLeases = 64
 
 var deliveryColumns = []string{"lease", "provider", "sequence", "status", "data"}
 
@@ -144,19 +141,8 @@ func (b *batch) write(ctx context.Context, tx *sql.Tx) error {
 // update sets the status of leases that were delivered before. One that was not
 // means that the feed is broken; going on would leave its provider in the dark.
 func update(ctx context.Context, tx *sql.Tx, status corehour.LeaseStatus, leases []corehour.LeaseID) error {
-	var text strings.Builder
-	text.WriteString("UPDATE providers_deliveries SET status = $1 WHERE lease IN (")
-	args := make([]any, 1, len(leases)+1)
-	args[0] = string(status)
-	for i, lease := range leases {
-		if i > 0 {
-			text.WriteString(", ")
-		}
-		args = append(args, int64(lease))
-		text.WriteString("$" + strconv.Itoa(len(args)))
-	}
-	text.WriteByte(')')
-	result, err := tx.ExecContext(ctx, text.String(), args...)
+	list, args := database.InList([]any{string(status)}, leases, func(id corehour.LeaseID) any { return int64(id) })
+	result, err := tx.ExecContext(ctx, `UPDATE providers_deliveries SET status = $1 WHERE lease IN (`+list+`)`, args...)
 	if err != nil {
 		return fmt.Errorf("statuses: %w", err)
 	}

@@ -29,15 +29,14 @@ type Code string
 
 // Codes that more than one package uses. Each package declares its own besides.
 const (
-	CodeInternal      Code = "internal"
-	CodeInvalid       Code = "invalid"
-	CodeNotFound      Code = "not_found"
-	CodeForbidden     Code = "forbidden"
-	CodeUnavailable   Code = "unavailable"
-	CodeKeyReused     Code = "idempotency_key_reused"
-	CodeUnknownLease  Code = "unknown_lease"
-	CodeTooManyItems  Code = "too_many_items"
-	CodeWrongProvider Code = "not_your_lease"
+	CodeInternal     Code = "internal"
+	CodeInvalid      Code = "invalid"
+	CodeNotFound     Code = "not_found"
+	CodeForbidden    Code = "forbidden"
+	CodeUnavailable  Code = "unavailable"
+	CodeKeyReused    Code = "idempotency_key_reused"
+	CodeUnknownLease Code = "unknown_lease"
+	CodeTooManyItems Code = "too_many_items"
 )
 
 // Error is the one error type that crosses package boundaries.

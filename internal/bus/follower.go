@@ -165,6 +165,7 @@ func (f *follower) receive(ctx context.Context, d delivery) error {
 				"consumer", f.consumer.Name, "event", events[len(events)-1].ID())
 			return f.catchUp(ctx)
 		}
+		decode(events)
 	}
 	for len(events) > 0 {
 		n := min(f.batch, len(events))

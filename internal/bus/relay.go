@@ -112,7 +112,9 @@ func (r *relay) publishNew(ctx context.Context, c carrier) error {
 			return err
 		}
 		short := len(events) < corehour.MaxFeedEvents
-		decode(events)
+		if c.inProcess() {
+			decode(events) // on Redis they travel as JSON
+		}
 		for len(events) > 0 {
 			n := messageLength(events)
 			if err := c.publish(ctx, r.producer, events[:n:n]); err != nil {

@@ -14,12 +14,7 @@ import (
 // TestDemo_ShowsAMarketAndItsCurlLinesWork starts the demo as a user does, pastes
 // the lines that it prints into a shell, and waits for trades and an invoice.
 func TestDemo_ShowsAMarketAndItsCurlLinesWork(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("curl is not installed")
-		}
-		t.Skip("NOT COVERED: the demo's curl lines, because curl is not installed")
-	}
+	needCurl(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "demo", "--listen", "127.0.0.1:0", "--speed", "3600", "--stop-after", "60s")

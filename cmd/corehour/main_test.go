@@ -231,6 +231,18 @@ func (c *client) get(t *testing.T, path string) (status int, body string) {
 	return response.StatusCode, string(text)
 }
 
+// needCurl is for tests that paste what a person would.
+func needCurl(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("curl is not installed")
+	}
+	t.Skip("NOT COVERED: commands with curl, because it is not installed")
+}
+
 // eventually tries until it holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -15,12 +15,7 @@ import (
 // use" into a shell, with the test binary as the program and another port.
 func TestReadme_CommandsWorkInTheirOrder(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("curl is not installed")
-		}
-		t.Skip("NOT COVERED: the README's commands, because curl is not installed")
-	}
+	needCurl(t)
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -22,23 +22,21 @@ func newServeCommand() *cobra.Command {
 			"PostgreSQL, to a NATS server or cluster, and to Redis Streams. SIGTERM drains and exits with 0.",
 		Args: cobra.NoArgs,
 	}
-	config.BindFlags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings, err := loadSettings(cmd)
-		if err != nil {
-			return err
-		}
-		return serve(cmd.Context(), settings)
-	}
-	return cmd
+	return withSettings(cmd, serve)
 }
 
-func loadSettings(cmd *cobra.Command) (config.Server, error) {
-	settings, err := config.Load(cmd.Flags(), os.Environ())
-	if err != nil {
-		return settings, &usageError{err}
+// withSettings gives a command the server's flags and runs it with the settings
+// that they and the environment make.
+func withSettings(cmd *cobra.Command, run func(context.Context, config.Server) error) *cobra.Command {
+	config.BindFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		settings, err := config.Load(cmd.Flags(), os.Environ())
+		if err != nil {
+			return &usageError{err}
+		}
+		return run(cmd.Context(), settings)
 	}
-	return settings, nil
+	return cmd
 }
 
 // serve runs a node until the context ends.

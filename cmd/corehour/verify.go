@@ -30,15 +30,9 @@ func newVerifyCommand() *cobra.Command {
 			"The server must not be running on the data directory. Exit code 1 names the first sequence that does not hold.",
 		Args: cobra.NoArgs,
 	}
-	config.BindFlags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings, err := loadSettings(cmd)
-		if err != nil {
-			return err
-		}
-		return verify(cmd.Context(), settings, cmd.OutOrStdout())
-	}
-	return cmd
+	return withSettings(cmd, func(ctx context.Context, settings config.Server) error {
+		return verify(ctx, settings, cmd.OutOrStdout())
+	})
 }
 
 func verify(ctx context.Context, settings config.Server, out io.Writer) (err error) {

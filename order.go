@@ -11,8 +11,12 @@ type Offer struct {
 	From     Minute    `json:"from"`
 	To       Minute    `json:"to"`
 	Price    Price     `json:"price"`
-	// Carbon is what the provider asserts a unit-hour emits.
+	// Carbon is what the provider asserts a unit-hour emits, at any hour. An offer
+	// that states its Energy instead emits what the grid Zone does in the very
+	// hours of a lease, and its Carbon is zero.
 	Carbon        CarbonRate `json:"carbon_g"`
+	Energy        Energy     `json:"energy_wh,omitempty"`
+	Zone          ZoneID     `json:"zone,omitempty"`
 	SLA           SLA        `json:"sla"`
 	Interruptible bool       `json:"interruptible"`
 	// MinFill is the fewest units of one lease.
@@ -21,8 +25,10 @@ type Offer struct {
 	MinDuration Minutes `json:"min_duration_minutes"`
 	// TakeOrPay is the share of a lease billed even if unused.
 	TakeOrPay BasisPoints `json:"take_or_pay_bps"`
-	ClientID  string      `json:"client_id,omitempty"`
-	PlacedAt  Instant     `json:"placed_at"`
+	// PostOnly offers are refused where they would trade at once.
+	PostOnly bool    `json:"post_only,omitempty"`
+	ClientID string  `json:"client_id,omitempty"`
+	PlacedAt Instant `json:"placed_at"`
 }
 
 // Bid is a consumer's need as it was placed.
@@ -37,17 +43,33 @@ type Bid struct {
 	LatestEnd     Minute    `json:"latest_end"`
 	// Limit is compared with the effective price.
 	Limit Price `json:"limit_price"`
-	// Regions and Providers restrict where it may run; an empty allow list allows all.
-	Regions   Allowed[RegionID]  `json:"regions"`
+	// Regions, Countries and Continents restrict where it may run. A place is
+	// allowed that any of the three allows, or any where none of them has an allow
+	// list; what one of them denies is denied.
+	Regions    Allowed[RegionID] `json:"regions"`
+	Countries  Allowed[string]   `json:"countries"`
+	Continents Allowed[string]   `json:"continents"`
+	// Providers restricts who may run it; an empty allow list allows all.
 	Providers Allowed[AccountID] `json:"providers"`
 	// MaxCarbon caps the offer's carbon; nil is no cap.
 	MaxCarbon     *CarbonRate `json:"max_carbon_g,omitempty"`
 	CarbonPrice   CarbonPrice `json:"carbon_price"`
 	MinSLA        SLA         `json:"min_sla"`
 	Interruptible bool        `json:"accepts_interruptible"`
+	// MaxTakeOrPay is the largest share billed even if unused that the bid accepts.
+	MaxTakeOrPay BasisPoints `json:"max_take_or_pay_bps"`
 	// MinFill is the fewest units of one lease; equal to Units it is all-or-none.
-	MinFill     Units       `json:"min_fill"`
-	MaxLeases   int         `json:"max_leases"`
+	MinFill   Units `json:"min_fill"`
+	MaxLeases int   `json:"max_leases"`
+	// MinPiece, where above zero, lets the bid take its duration in at most
+	// MaxLeases pieces of at least so many minutes, one after another, each with
+	// all its units.
+	MinPiece Minutes `json:"min_piece_minutes,omitempty"`
+	// Group is the first bid of the exclusive group that this one belongs to: the
+	// one that fills completely cancels the others.
+	Group BidID `json:"group,omitzero"`
+	// PostOnly bids are refused where they would trade at once.
+	PostOnly    bool        `json:"post_only,omitempty"`
 	TimeInForce TimeInForce `json:"time_in_force"`
 	// ExpiresAt ends a gtt bid.
 	ExpiresAt Instant `json:"expires_at,omitzero"`
@@ -114,10 +136,11 @@ type CloseReason string
 
 // The reasons for which orders close.
 const (
-	CloseFilled       CloseReason = "filled"        // nothing is left open
-	CloseCancelled    CloseReason = "cancelled"     // its owner took it back
-	CloseExpired      CloseReason = "expired"       // a gtt bid reached its time
-	CloseWindowPassed CloseReason = "window_passed" // no start is left in its window
-	CloseUnfilled     CloseReason = "unfilled"      // the rest of an ioc or fok bid
-	CloseMaxLeases    CloseReason = "max_leases"    // it became as many leases as it allows
+	CloseFilled        CloseReason = "filled"         // nothing is left open
+	CloseCancelled     CloseReason = "cancelled"      // its owner took it back
+	CloseExpired       CloseReason = "expired"        // a gtt bid reached its time
+	CloseWindowPassed  CloseReason = "window_passed"  // no start is left in its window
+	CloseUnfilled      CloseReason = "unfilled"       // the rest of an ioc or fok bid
+	CloseMaxLeases     CloseReason = "max_leases"     // it became as many leases as it allows
+	CloseSiblingFilled CloseReason = "sibling_filled" // another bid of its exclusive group filled completely
 )

@@ -11,6 +11,13 @@ type Region struct {
 	Zone ZoneID `json:"zone"`
 }
 
+// Zone is an electricity grid zone.
+type Zone struct {
+	ID ZoneID `json:"id"`
+	// Mean stands for the intensity of hours that no curve has been given for.
+	Mean Intensity `json:"mean_g_per_kwh"`
+}
+
 // Product is a class of interchangeable capacity. Each product has its own book.
 type Product struct {
 	ID ProductID `json:"id"`
@@ -22,6 +29,11 @@ type Product struct {
 const (
 	// MaxRegions bounds the catalogue so that a set of regions is four machine words.
 	MaxRegions = 256
+	// MaxZones bounds the grid zones of one exchange.
+	MaxZones = 1_024
+	// MaxCurveHours bounds how many hours of intensity one command may give, and
+	// how far ahead of the present hour a curve may reach: 366 days.
+	MaxCurveHours = 366 * 24
 	// MaxProducts bounds the number of books of one exchange.
 	MaxProducts = 256
 	// MaxTextBytes bounds descriptions that people read.

@@ -11,7 +11,8 @@ import (
 // Book is the book of one product. It is not safe for concurrent use: the state
 // machine that owns it is one goroutine.
 type Book struct {
-	now corehour.Minute
+	grid *Grid
+	now  corehour.Minute
 
 	// offers are sorted by price, then arrival, so that a bid stops reading at
 	// its limit.
@@ -53,8 +54,9 @@ type want struct {
 }
 
 // New makes an empty book.
-func New() *Book {
+func New(grid *Grid) *Book {
 	return &Book{
+		grid:    grid,
 		offerBy: make(map[corehour.OfferID]*offer),
 		bidBy:   make(map[corehour.BidID]*restingBid),
 	}
@@ -64,7 +66,7 @@ func New() *Book {
 // lets it (gtc, gtt) and it may still become a lease. The book keeps the bid's
 // provider lists, which must not change. The returned fills, in the order in
 // which they were made, are valid until the next call.
-func (b *Book) PlaceBid(now corehour.Minute, bid Bid) []Fill {
+func (b *Book) PlaceBid(now corehour.Minute, bid Bid) (BidRef, Outcome) {
 	b.begin(now)
 	b.admitBid(&bid)
 	if bid.allOrNone() {
@@ -74,22 +76,24 @@ func (b *Book) PlaceBid(now corehour.Minute, bid Bid) []Fill {
 	}
 	if bid.seeks() && bid.rests() {
 		b.rest(&bid)
+		return BidRef(bid.ID), Outcome{Fills: b.fills}
 	}
-	return b.fills
+	return 0, Outcome{Fills: b.fills}
 }
 
 // PlaceOffer adds capacity and matches it with resting bids. The returned fills
 // are valid until the next call.
-func (b *Book) PlaceOffer(now corehour.Minute, o Offer) []Fill {
+func (b *Book) PlaceOffer(now corehour.Minute, o Offer) (OfferRef, Outcome) {
 	b.begin(now)
 	placed := b.list(&o)
 	b.allot(placed, placed.From, placed.To)
-	return b.fills
+	return OfferRef(o.ID), Outcome{Fills: b.fills}
 }
 
 // CancelBid takes a resting bid out of the book and returns what it still
 // sought; ok is false where no such bid rests.
-func (b *Book) CancelBid(id corehour.BidID) (open corehour.Units, ok bool) {
+func (b *Book) CancelBid(ref BidRef) (open corehour.Units, ok bool) {
+	id := corehour.BidID(ref)
 	bid, ok := b.bidBy[id]
 	if !ok {
 		return 0, false
@@ -100,7 +104,8 @@ func (b *Book) CancelBid(id corehour.BidID) (open corehour.Units, ok bool) {
 
 // CancelOffer ends the sale of an offer and forgets its capacity; its leases are
 // the caller's matter. It returns false where there is no such offer.
-func (b *Book) CancelOffer(id corehour.OfferID) bool {
+func (b *Book) CancelOffer(ref OfferRef) bool {
+	id := corehour.OfferID(ref)
 	o, ok := b.offerBy[id]
 	if !ok {
 		return false
@@ -115,30 +120,33 @@ func (b *Book) CancelOffer(id corehour.OfferID) bool {
 // ended early, and matches them with resting bids. Nothing happens if the offer
 // is not in the book or the time has passed. The returned fills are valid until
 // the next call.
-func (b *Book) Release(now corehour.Minute, id corehour.OfferID, units corehour.Units, from, to corehour.Minute) []Fill {
+func (b *Book) Release(now corehour.Minute, ref OfferRef, units corehour.Units, from, to corehour.Minute) Outcome {
+	id := corehour.OfferID(ref)
 	b.begin(now)
 	o, ok := b.offerBy[id]
 	from = max(from, now)
 	if !ok || from >= to {
-		return b.fills
+		return Outcome{Fills: b.fills}
 	}
 	o.free.trim(now)
 	o.free.release(from, to, units)
 	b.allot(o, from, to)
-	return b.fills
+	return Outcome{Fills: b.fills}
 }
 
 // Open is what a resting bid still seeks; ok is false where no such bid rests.
-func (b *Book) Open(id corehour.BidID) (open corehour.Units, ok bool) {
+func (b *Book) Open(ref BidRef) (open corehour.Units, left corehour.Minutes, ok bool) {
+	id := corehour.BidID(ref)
 	bid, ok := b.bidBy[id]
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	return bid.Units, true
+	return bid.Units, bid.Duration, true
 }
 
 // HasOffer reports whether the offer is in the book.
-func (b *Book) HasOffer(id corehour.OfferID) bool {
+func (b *Book) HasOffer(ref OfferRef) bool {
+	id := corehour.OfferID(ref)
 	_, ok := b.offerBy[id]
 	return ok
 }
@@ -147,7 +155,8 @@ func (b *Book) HasOffer(id corehour.OfferID) bool {
 // where the offer is not in the book. Outside of the delivery window nothing is
 // free. The book forgets what has passed: minutes before the last command's now
 // do not count, and over none that is left the answer is zero.
-func (b *Book) Free(id corehour.OfferID, from, to corehour.Minute) (free corehour.Units, ok bool) {
+func (b *Book) Free(ref OfferRef, from, to corehour.Minute) (free corehour.Units, ok bool) {
+	id := corehour.OfferID(ref)
 	o, ok := b.offerBy[id]
 	if !ok {
 		return 0, false
@@ -162,19 +171,23 @@ func (b *Book) Free(id corehour.OfferID, from, to corehour.Minute) (free corehou
 // RestoreBid puts a resting bid of a snapshot back, without matching. Units and
 // MaxLeases are what was left of them. The order of restoring does not matter,
 // but that offers come before their leases.
-func (b *Book) RestoreBid(bid Bid) {
+func (b *Book) RestoreBid(bid Bid) BidRef {
 	b.admitBid(&bid)
 	b.rest(&bid)
+	return BidRef(bid.ID)
 }
 
 // RestoreOffer puts an offer of a snapshot back, without matching, with all its
 // units free.
-func (b *Book) RestoreOffer(o Offer) { b.list(&o) }
+func (b *Book) RestoreOffer(o Offer) OfferRef {
+	b.list(&o)
+	return OfferRef(o.ID)
+}
 
 // RestoreLease takes the units of a snapshot's lease out of what its offer has
 // free. A lease of an offer that is not in the book changes nothing.
-func (b *Book) RestoreLease(id corehour.OfferID, units corehour.Units, start, end corehour.Minute) {
-	if o, ok := b.offerBy[id]; ok {
+func (b *Book) RestoreLease(ref OfferRef, units corehour.Units, start, end corehour.Minute) {
+	if o, ok := b.offerBy[corehour.OfferID(ref)]; ok {
 		o.free.reserve(start, end, units)
 	}
 }

@@ -36,7 +36,7 @@ func (s *ProviderSet) Has(i ProviderIndex) bool {
 // eligible applies the hard conditions that do not depend on time and returns
 // the bid's effective price of the offer.
 func eligible(bid *Bid, o *Offer) (effective corehour.Price, ok bool) {
-	if o.Price > bid.Limit || o.Carbon > bid.MaxCarbon || o.MinFill > bid.Units || o.MinDuration > bid.Duration {
+	if o.Price > bid.Limit || o.Carbon.Rate > bid.MaxCarbon || o.MinFill > bid.Units || o.MinDuration > bid.Duration {
 		return 0, false
 	}
 	if o.SLA < bid.MinSLA || o.Interruptible && !bid.Interruptible || o.Org == bid.Org {
@@ -45,7 +45,7 @@ func eligible(bid *Bid, o *Offer) (effective corehour.Price, ok bool) {
 	if !bid.Regions.Has(o.Region) || !bid.Providers.Has(o.Provider) {
 		return 0, false
 	}
-	effective = o.Price + corehour.CarbonCost(bid.CarbonPrice, o.Carbon)
+	effective = o.Price + corehour.CarbonCost(bid.CarbonPrice, o.Carbon.Rate)
 	return effective, effective <= bid.Limit
 }
 
@@ -59,7 +59,7 @@ func starts(now corehour.Minute, bid *Bid, o *Offer) (first, last corehour.Minut
 // pays is what the bid would pay the offer for a unit-hour at most: what its
 // limit leaves after its own price of the offer's carbon.
 func pays(bid *Bid, o *Offer) corehour.Price {
-	return bid.Limit - corehour.CarbonCost(bid.CarbonPrice, o.Carbon)
+	return bid.Limit - corehour.CarbonCost(bid.CarbonPrice, o.Carbon.Rate)
 }
 
 // price is what a fill costs: of bid and offer the one that came first sets it.

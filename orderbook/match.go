@@ -112,7 +112,7 @@ func (b *Book) take(bid *Bid, o *offer, start corehour.Minute, units corehour.Un
 	bid.MaxLeases--
 	b.fills = append(b.fills, Fill{
 		Bid: bid.ID, Offer: o.ID, Units: units, Start: start, End: end,
-		Price: price(bid, &o.Offer), Carbon: o.Carbon,
+		Price: price(bid, &o.Offer), Carbon: o.Carbon.Rate,
 	})
 }
 

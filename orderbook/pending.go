@@ -2,7 +2,9 @@ package orderbook
 
 import "github.com/corehour/corehour"
 
-func (b *Book) ReduceBid(ref BidRef, open corehour.Units) bool { panic("pending") }
+func (b *Book) ReduceBid(now corehour.Minute, ref BidRef, units corehour.Units) (Outcome, bool) {
+	panic("pending")
+}
 func (b *Book) ReduceOffer(now corehour.Minute, ref OfferRef, units corehour.Units) bool {
 	panic("pending")
 }

@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/orderbook"
@@ -47,33 +45,42 @@ func TestBook_DoesWhatTheTranscriptsSay(t *testing.T) {
 }
 
 // TestMatchingPage_QuotesItsExamples keeps the page of rules true: every code
-// block of it that has commands in it stands in a transcript word by word.
+// block of it that has commands in it stands in a transcript word by word, and
+// no transcript is left out.
 func TestMatchingPage_QuotesItsExamples(t *testing.T) {
 	page, err := os.ReadFile("../docs/matching.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _ := filepath.Glob("testdata/*.txt")
-	var all strings.Builder
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	unquoted, texts := map[string]bool{}, map[string]string{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all.Write(text)
+		unquoted[file], texts[file] = true, string(text)
 	}
-	quotes := 0
 	for i, block := range strings.Split(string(page), "```") {
 		if i%2 == 0 || !strings.Contains(block, "----\n") {
 			continue
 		}
-		quotes++
-		if quote := strings.TrimPrefix(block, "\n"); !strings.Contains(all.String(), quote) {
+		quote, found := strings.TrimPrefix(block, "\n"), false
+		for file, text := range texts {
+			if strings.Contains(text, quote) {
+				found = true
+				delete(unquoted, file)
+			}
+		}
+		if !found {
 			t.Errorf("no transcript has this:\n%s", quote)
 		}
 	}
-	if quotes < len(files) {
-		t.Errorf("the page quotes %d examples, but there are %d transcripts", quotes, len(files))
+	for file := range unquoted {
+		t.Errorf("the page quotes nothing of %s", file)
 	}
 }
 
@@ -104,260 +111,319 @@ func runTranscript(t *testing.T, text string) string {
 	return out.String()
 }
 
+// runner executes the commands of a transcript and collects what they did.
 type runner struct {
 	t       *testing.T
+	grid    *orderbook.Grid
 	book    *orderbook.Book
 	now     corehour.Minute
 	arrival uint64
-	// Interned names.
-	orgs, providers, regions map[string]int
+	// References stay when an order leaves the book, because what they then find
+	// is part of what a transcript shows.
+	bidRefs   map[corehour.BidID]orderbook.BidRef
+	offerRefs map[corehour.OfferID]orderbook.OfferRef
+	// splittable bids are those whose remaining time is worth telling.
+	splittable map[corehour.BidID]bool
+	// Interned names. They outlive a new-book.
+	orgs, providers, regions names
+	zones                    map[string]orderbook.ZoneIndex
 	output                   strings.Builder
 }
 
 func newRunner(t *testing.T) *runner {
-	return &runner{
-		t: t, book: orderbook.New(),
-		orgs: map[string]int{}, providers: map[string]int{}, regions: map[string]int{},
-	}
+	r := &runner{t: t, orgs: names{}, providers: names{}, regions: names{}}
+	r.newBook()
+	return r
+}
+
+func (r *runner) newBook() {
+	r.grid = orderbook.NewGrid()
+	r.book, r.now, r.arrival = orderbook.New(r.grid), 0, 0
+	r.bidRefs, r.offerRefs = map[corehour.BidID]orderbook.BidRef{}, map[corehour.OfferID]orderbook.OfferRef{}
+	r.splittable = map[corehour.BidID]bool{}
+	r.zones = map[string]orderbook.ZoneIndex{}
 }
 
 func (r *runner) printf(format string, args ...any) { fmt.Fprintf(&r.output, format+"\n", args...) }
 
+// run executes one line. Which kind of command it is decides who knows its name.
 func (r *runner) run(line string) {
 	r.t.Helper()
-	words := strings.Fields(line)
-	a := &arguments{t: r.t, line: line, used: map[string]bool{}, values: map[string]string{}}
-	for _, word := range words[1:] {
-		key, value, found := strings.Cut(word, "=")
-		if _, err := strconv.Atoi(word); err == nil {
-			key, value = "id", word
-		} else if !found && words[0] == "now" {
-			key, value = "time", word
-		}
-		a.values[key] = value
+	name, a := parseCommand(r.t, line)
+	switch {
+	case r.runOrder(name, a), r.runCapacity(name, a), r.runQuestion(name, a), r.runRestore(name, a):
+		a.checkUsed()
+	default:
+		r.t.Fatalf("unknown command: %s", line)
 	}
-	switch words[0] {
-	case "new-book":
-		r.book, r.now, r.arrival = orderbook.New(), 0, 0
-	case "now":
-		r.now = a.clock(a.text("time", ""))
+}
+
+// runOrder knows what consumers and providers do with their orders.
+func (r *runner) runOrder(name string, a *arguments) bool {
+	switch name {
 	case "offer":
 		o := r.offer(a)
-		if fills := r.book.PlaceOffer(r.now, o); len(fills) > 0 {
-			r.report(fills)
+		ref, done := r.book.PlaceOffer(r.now, o)
+		r.offerRefs[o.ID] = ref
+		if done.Refused {
+			r.printf("%s is refused", o.ID)
+		} else if len(done.Fills) > 0 {
+			r.report(done)
 		}
 	case "bid":
-		bid := r.bid(a)
-		r.report(r.book.PlaceBid(r.now, bid), bid)
+		r.placeBid(r.bid(a))
 	case "cancel-offer":
-		id := corehour.OfferID(a.number("id", 0))
-		r.printf("%s: %t", id, r.book.CancelOffer(id))
+		id := a.offerID()
+		r.printf("%s: %t", id, r.book.CancelOffer(r.offerRefs[id]))
 	case "cancel-bid":
-		id := corehour.BidID(a.number("id", 0))
-		open, ok := r.book.CancelBid(id)
+		id := a.bidID()
+		open, ok := r.book.CancelBid(r.bidRefs[id])
 		r.printf("%s: %t, %d open", id, ok, open)
+	case "reduce-bid":
+		id := a.bidID()
+		if done, ok := r.book.ReduceBid(r.now, r.bidRefs[id], a.units()); ok {
+			r.reportFills("takes", done.Fills)
+			r.reportDropped(done)
+			r.reportStanding(id)
+		} else {
+			r.printf("%s is not reduced", id)
+		}
+	case "reduce-offer":
+		id := a.offerID()
+		r.printf("%s is %sreduced", id, not(r.book.ReduceOffer(r.now, r.offerRefs[id], a.units())))
+	case "amend-bid":
+		// More than less units is a new order in the old one's name.
+		bid := r.bid(a)
+		if _, ok := r.book.CancelBid(r.bidRefs[bid.ID]); ok {
+			r.placeBid(bid)
+		} else {
+			r.printf("%s is not amended", bid.ID)
+		}
+	case "amend-offer":
+		r.amendOffer(r.offer(a))
+	default:
+		return false
+	}
+	return true
+}
+
+// runCapacity knows what happens to capacity and to the grid, and the clock.
+func (r *runner) runCapacity(name string, a *arguments) bool {
+	switch name {
+	case "new-book":
+		r.newBook()
+	case "now":
+		r.now = a.clock(a.text("name", ""))
 	case "release":
 		from, to := a.window("window")
-		r.report(r.book.Release(r.now, corehour.OfferID(a.number("id", 0)), corehour.Units(a.number("units", 0)), from, to))
+		r.report(r.book.Release(r.now, r.offerRefs[a.offerID()], a.units(), from, to))
+	case "zone":
+		mean := read(a, corehour.ParseIntensity, a.text("mean", ""))
+		zone := a.text("name", "")
+		if known, ok := r.zones[zone]; ok {
+			r.grid.SetMean(known, mean)
+		} else {
+			r.zones[zone] = r.grid.AddZone(mean)
+		}
+	case "curve":
+		var values []corehour.Intensity
+		for _, s := range strings.Split(a.text("values", ""), ",") {
+			values = append(values, read(a, corehour.ParseIntensity, s))
+		}
+		r.grid.Set(r.now, r.zone(a, a.text("name", "")), a.clock(a.text("from", "")), values)
+	case "reconsider":
+		from, to := a.window("window")
+		r.report(r.book.Reconsider(r.now, r.zone(a, a.text("name", "")), from, to))
+	case "change-regions":
+		r.book.ChangeRegions(r.bidRefs[a.bidID()], r.regionSet(a))
+	default:
+		return false
+	}
+	return true
+}
+
+// runQuestion knows what changes nothing.
+func (r *runner) runQuestion(name string, a *arguments) bool {
+	switch name {
 	case "free":
 		from, to := a.window("window")
-		id := corehour.OfferID(a.number("id", 0))
-		if free, ok := r.book.Free(id, from, to); ok {
+		id := a.offerID()
+		if free, ok := r.book.Free(r.offerRefs[id], from, to); ok {
 			r.printf("%s: %d free %s", id, free, a.text("window", ""))
 		} else {
 			r.printf("%s: not in the book", id)
 		}
+	case "quote":
+		bid := r.bid(a)
+		fills := r.book.Quote(r.now, bid)
+		r.reportFills("would take", fills)
+		if len(fills) == 0 {
+			r.printf("%s would take nothing", bid.ID)
+		}
+	case "explain":
+		bid := r.bid(a)
+		r.reportExplanation(bid.ID, r.book.Explain(r.now, bid))
+	case "offer-depth":
+		r.reportLevels(r.book.OfferDepth(r.now, r.depthQuery(a)), "offer")
+	case "bid-depth":
+		r.reportLevels(r.book.BidDepth(r.now, r.depthQuery(a)), "bid")
+	default:
+		return false
+	}
+	return true
+}
+
+// runRestore knows how a book comes back from a snapshot.
+func (r *runner) runRestore(name string, a *arguments) bool {
+	switch name {
 	case "restore-offer":
-		r.book.RestoreOffer(r.offer(a))
+		o := r.offer(a)
+		r.offerRefs[o.ID] = r.book.RestoreOffer(o)
 	case "restore-bid":
-		r.book.RestoreBid(r.bid(a))
+		bid := r.bid(a)
+		r.bidRefs[bid.ID] = r.book.RestoreBid(bid)
 	case "restore-lease":
 		from, to := a.window("window")
-		r.book.RestoreLease(corehour.OfferID(a.number("id", 0)), corehour.Units(a.number("units", 0)), from, to)
+		r.book.RestoreLease(r.offerRefs[a.offerID()], a.units(), from, to)
 	default:
-		r.t.Fatalf("unknown command: %s", line)
+		return false
 	}
-	a.checkUsed()
+	return true
 }
 
-func (r *runner) offer(a *arguments) orderbook.Offer {
-	r.arrival++
-	by := a.text("by", "acme")
-	from, to := a.window("window")
-	o := orderbook.Offer{
-		ID: corehour.OfferID(a.number("id", 0)), Arrival: uint64(a.number("arrival", int64(r.arrival))),
-		Provider: orderbook.ProviderIndex(intern(r.providers, by)),
-		Org:      orderbook.OrgIndex(intern(r.orgs, a.text("org", by))),
-		Region:   orderbook.RegionIndex(intern(r.regions, a.text("region", "eu-north1"))),
-		Units:    corehour.Units(a.number("units", 1)), From: from, To: to,
-		Interruptible: a.flag("interruptible"),
-		MinFill:       corehour.Units(a.number("min-fill", 1)), MinDuration: a.duration("min-duration", "1m"),
+func (r *runner) placeBid(bid orderbook.Bid) {
+	ref, done := r.book.PlaceBid(r.now, bid)
+	r.bidRefs[bid.ID] = ref
+	if done.Refused {
+		r.printf("%s is refused", bid.ID)
+		return
 	}
-	a.check(o.SLA.UnmarshalText([]byte(a.text("sla", "basic"))))
-	o.Price = read(a, corehour.ParsePrice, a.text("price", ""))
-	o.Carbon = read(a, corehour.ParseCarbonRate, a.text("carbon", "0"))
-	return o
+	r.reportFills("takes", done.Fills)
+	r.reportDropped(done)
+	unfilled := bid.Units
+	minutes := bid.Duration
+	for _, f := range done.Fills {
+		unfilled -= f.Units
+		minutes -= corehour.Minutes(f.End - f.Start)
+	}
+	_, _, resting := r.book.Open(ref)
+	switch {
+	case resting:
+		r.reportStanding(bid.ID)
+	case unfilled == 0 || bid.MinPiece > 0 && minutes == 0:
+		r.printf("%s is filled", bid.ID)
+	case bid.MinPiece > 0:
+		r.printf("%s is closed, %s unfilled", bid.ID, hours(minutes))
+	default:
+		r.printf("%s is closed, %d unfilled", bid.ID, unfilled)
+	}
 }
 
-func (r *runner) bid(a *arguments) orderbook.Bid {
-	r.arrival++
-	from, to := a.window("window")
-	bid := orderbook.Bid{
-		ID: corehour.BidID(a.number("id", 0)), Arrival: uint64(a.number("arrival", int64(r.arrival))),
-		Org:   orderbook.OrgIndex(intern(r.orgs, a.text("by", "lab"))),
-		Units: corehour.Units(a.number("units", 1)), Duration: a.duration("for", "1h"),
-		EarliestStart: from, LatestEnd: to,
-		Interruptible: a.flag("accepts-interruptible"),
-		MinFill:       corehour.Units(a.number("min-fill", 1)), AllOrNone: a.flag("all-or-none"),
-		MaxLeases: int(a.number("max-leases", corehour.MaxLeasesPerBid)),
-		MaxCarbon: orderbook.NoCarbonCap,
-	}
-	a.check(bid.MinSLA.UnmarshalText([]byte(a.text("min-sla", "basic"))))
-	a.check(bid.TimeInForce.UnmarshalText([]byte(a.text("tif", "gtc"))))
-	bid.Limit = read(a, corehour.ParsePrice, a.text("limit", ""))
-	bid.CarbonPrice = read(a, corehour.ParseCarbonPrice, a.text("carbon-price", "0"))
-	if limit := a.text("max-carbon", ""); limit != "" {
-		bid.MaxCarbon = read(a, corehour.ParseCarbonRate, limit)
-	}
-	bid.Regions.AllowAll, bid.Providers.AllowAll = true, true
-	for _, sign := range strings.Split(a.text("regions", ""), ",") {
-		if name, ok := strings.CutPrefix(sign, "+"); ok {
-			bid.Regions.AllowAll = false
-			bid.Regions.Allow.Set(orderbook.RegionIndex(intern(r.regions, name)))
-		} else if name, ok := strings.CutPrefix(sign, "-"); ok {
-			bid.Regions.Deny.Set(orderbook.RegionIndex(intern(r.regions, name)))
+func (r *runner) amendOffer(o orderbook.Offer) {
+	ref, done, ok := r.book.AmendOffer(r.now, r.offerRefs[o.ID], o)
+	switch {
+	case done.Refused:
+		r.printf("%s is refused", o.ID)
+	case !ok:
+		r.printf("%s is not amended", o.ID)
+	default:
+		r.offerRefs[o.ID] = ref
+		r.printf("%s is amended", o.ID)
+		if len(done.Fills) > 0 {
+			r.report(done)
 		}
 	}
-	for _, sign := range strings.Split(a.text("providers", ""), ",") {
-		if name, ok := strings.CutPrefix(sign, "+"); ok {
-			bid.Providers.AllowAll = false
-			bid.Providers.Allow = append(bid.Providers.Allow, orderbook.ProviderIndex(intern(r.providers, name)))
-		} else if name, ok := strings.CutPrefix(sign, "-"); ok {
-			bid.Providers.Deny = append(bid.Providers.Deny, orderbook.ProviderIndex(intern(r.providers, name)))
-		}
-	}
-	slices.Sort(bid.Providers.Allow)
-	slices.Sort(bid.Providers.Deny)
-	return bid
 }
 
-// report writes the fills and how the bids in them, and the placed one, stand.
-func (r *runner) report(fills []orderbook.Fill, placed ...orderbook.Bid) {
-	var bids []corehour.BidID
-	filled := map[corehour.BidID]corehour.Units{}
+// report writes the fills, who had to leave for them, and how the bids of the
+// fills stand.
+func (r *runner) report(done orderbook.Outcome) {
+	r.reportFills("takes", done.Fills)
+	if len(done.Fills) == 0 {
+		r.printf("no fills")
+	}
+	r.reportDropped(done)
+	var seen []corehour.BidID
+	for _, f := range done.Fills {
+		if !slices.Contains(seen, f.Bid) {
+			seen = append(seen, f.Bid)
+			r.reportStanding(f.Bid)
+		}
+	}
+}
+
+func (r *runner) reportFills(verb string, fills []orderbook.Fill) {
 	for _, f := range fills {
 		carbon := ""
 		if f.Carbon > 0 {
 			carbon = fmt.Sprintf(", %s g", f.Carbon)
 		}
-		r.printf("%s takes %d of %s, %s-%s, at %s%s", f.Bid, f.Units, f.Offer, clock(f.Start), clock(f.End), f.Price, carbon)
-		if !slices.Contains(bids, f.Bid) {
-			bids = append(bids, f.Bid)
-		}
-		filled[f.Bid] += f.Units
+		r.printf("%s %s %d of %s, %s-%s, at %s%s", f.Bid, verb, f.Units, f.Offer, clock(f.Start), clock(f.End), f.Price, carbon)
 	}
-	if len(placed) > 0 {
-		bid := placed[0]
-		switch open, resting := r.book.Open(bid.ID); {
-		case resting:
-			r.printf("%s rests, %d open", bid.ID, open)
-		case filled[bid.ID] == bid.Units:
-			r.printf("%s is filled", bid.ID)
-		default:
-			r.printf("%s is closed, %d unfilled", bid.ID, bid.Units-filled[bid.ID])
-		}
+}
+
+func (r *runner) reportDropped(done orderbook.Outcome) {
+	for _, id := range done.Dropped {
+		r.printf("%s is dropped", id)
+	}
+}
+
+func (r *runner) reportStanding(id corehour.BidID) {
+	open, left, resting := r.book.Open(r.bidRefs[id])
+	switch {
+	case !resting:
+		r.printf("%s is out of the book", id)
+	case r.splittable[id]:
+		r.printf("%s rests, %d open, %s left", id, open, hours(left))
+	default:
+		r.printf("%s rests, %d open", id, open)
+	}
+}
+
+func (r *runner) reportExplanation(id corehour.BidID, e orderbook.Explanation) {
+	r.reportFills("would take", e.Fills)
+	if e.Filled {
+		r.printf("%s would be filled", id)
 		return
 	}
-	if len(fills) == 0 {
-		r.printf("no fills")
+	for _, c := range e.Changes {
+		r.printf("%s would be filled %s", id, r.change(c))
 	}
-	for _, id := range bids {
-		if open, resting := r.book.Open(id); resting {
-			r.printf("%s rests, %d open", id, open)
-		} else {
-			r.printf("%s is out of the book", id)
-		}
+	if len(e.Changes) == 0 {
+		r.printf("no single change would fill %s", id)
 	}
 }
 
-func intern(names map[string]int, name string) int {
-	i, ok := names[name]
-	if !ok {
-		i = len(names)
-		names[name] = i
+func (r *runner) change(c orderbook.Change) string {
+	switch c.Condition {
+	case orderbook.ConditionPrice:
+		return "with a limit of " + c.Limit.String()
+	case orderbook.ConditionCarbon:
+		return "with a carbon cap of " + c.MaxCarbon.String() + " g"
+	case orderbook.ConditionRegion:
+		return "in region " + r.regions.name(int(c.Region))
+	case orderbook.ConditionWindow:
+		return "by " + clock(c.LatestEnd)
+	case orderbook.ConditionSize:
+		return "with " + count(int64(c.Units), "unit")
+	case orderbook.ConditionProvider:
+		return "by provider " + r.providers.name(int(c.Provider))
+	case orderbook.ConditionSLA:
+		return "with SLA " + c.MinSLA.String()
+	case orderbook.ConditionInterruptible:
+		return "by interruptible capacity"
+	case orderbook.ConditionTakeOrPay:
+		return fmt.Sprintf("with a take-or-pay share of %d%%", c.MaxTakeOrPay/percent)
 	}
-	return i
+	r.t.Fatalf("unknown condition %d", c.Condition)
+	return ""
 }
 
-func clock(m corehour.Minute) string { return fmt.Sprintf("%02d:%02d", m/60, m%60) }
-
-// arguments are the key=value words of a command; each must be used.
-type arguments struct {
-	t      *testing.T
-	line   string
-	values map[string]string
-	used   map[string]bool
-}
-
-func (a *arguments) check(err error) {
-	if err != nil {
-		a.t.Fatalf("%s: %v", a.line, err)
+func (r *runner) reportLevels(levels []orderbook.Level, noun string) {
+	for _, l := range levels {
+		r.printf("%s: %s, %s", l.Price, count(int64(l.Units), "unit"), count(int64(l.Orders), noun))
 	}
-}
-
-func read[T any](a *arguments, parse func(string) (T, error), s string) T {
-	v, err := parse(s)
-	a.check(err)
-	return v
-}
-
-func (a *arguments) text(key, otherwise string) string {
-	a.used[key] = true
-	if v, ok := a.values[key]; ok {
-		return v
-	}
-	return otherwise
-}
-
-func (a *arguments) flag(key string) bool {
-	a.used[key] = true
-	_, ok := a.values[key]
-	return ok
-}
-
-func (a *arguments) number(key string, otherwise int64) int64 {
-	s := a.text(key, strconv.FormatInt(otherwise, 10))
-	n, err := strconv.ParseInt(s, 10, 64)
-	a.check(err)
-	return n
-}
-
-func (a *arguments) duration(key, otherwise string) corehour.Minutes {
-	d, err := time.ParseDuration(a.text(key, otherwise))
-	a.check(err)
-	return corehour.Minutes(d / time.Minute)
-}
-
-// clock reads hours and minutes; hours go on after 24 for the days that follow.
-func (a *arguments) clock(s string) corehour.Minute {
-	var h, m corehour.Minute
-	_, err := fmt.Sscanf(s, "%d:%d", &h, &m)
-	a.check(err)
-	return h*60 + m
-}
-
-func (a *arguments) window(key string) (from, to corehour.Minute) {
-	first, last, ok := strings.Cut(a.text(key, ""), "-")
-	if !ok {
-		a.t.Fatalf("%s: no %s=HH:MM-HH:MM", a.line, key)
-	}
-	return a.clock(first), a.clock(last)
-}
-
-func (a *arguments) checkUsed() {
-	for key := range a.values {
-		if !a.used[key] {
-			a.t.Fatalf("%s: unknown argument %s", a.line, key)
-		}
+	if len(levels) == 0 {
+		r.printf("no %ss", noun)
 	}
 }

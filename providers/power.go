@@ -108,6 +108,16 @@ func (p Power) KilowattHours() decimal.Decimal {
 	return drawn.Mul(p.PUE).Shift(-wattsPerKilowatt)
 }
 
+// Energy is what a vCPU consumes in an hour, rounded half up to the
+// milliwatt-hour: what an offer states whose carbon is that of its grid zone.
+func (p Power) Energy() (corehour.Energy, error) {
+	milliwattHours, ok := wholeOf(p.KilowattHours().Shift(2 * wattsPerKilowatt).Round(0)) // half away from zero: up, as no machine gives energy
+	if !ok || milliwattHours < 0 || corehour.Energy(milliwattHours) > corehour.MaxEnergy {
+		return 0, fmt.Errorf("%s kWh per unit-hour is out of range", p.KilowattHours())
+	}
+	return corehour.Energy(milliwattHours), nil
+}
+
 // CarbonRate is what a vCPU-hour emits on a grid: its kilowatt-hours x the
 // intensity, rounded half up to the milligram.
 func (p Power) CarbonRate(g GridIntensity) (corehour.CarbonRate, error) {

@@ -300,22 +300,25 @@ func (r *runner) placeBid(bid orderbook.Bid) {
 	}
 	r.reportFills("takes", done.Fills)
 	r.reportDropped(done)
-	unfilled := bid.Units
-	minutes := bid.Duration
+	_, _, resting := r.book.Open(ref)
+	units, minutes := bid.Units, bid.Duration
 	for _, f := range done.Fills {
-		unfilled -= f.Units
+		units -= f.Units
 		minutes -= corehour.Minutes(f.End - f.Start)
 	}
-	_, _, resting := r.book.Open(ref)
+	// Each lease of a splittable bid has all its units, each of another bid all its
+	// duration.
+	unfilled, filled := fmt.Sprint(units), units == 0
+	if bid.MinPiece > 0 {
+		unfilled, filled = hours(minutes), minutes == 0
+	}
 	switch {
 	case resting:
 		r.reportStanding(bid.ID)
-	case unfilled == 0 || bid.MinPiece > 0 && minutes == 0:
+	case filled:
 		r.printf("%s is filled", bid.ID)
-	case bid.MinPiece > 0:
-		r.printf("%s is closed, %s unfilled", bid.ID, hours(minutes))
 	default:
-		r.printf("%s is closed, %d unfilled", bid.ID, unfilled)
+		r.printf("%s is closed, %s unfilled", bid.ID, unfilled)
 	}
 }
 

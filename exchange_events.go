@@ -18,6 +18,10 @@ const (
 	EventLeaseEnded     EventType = "exchange.lease.ended.v1"
 	EventLeaseSettled   EventType = "exchange.lease.settled.v1"
 	EventChargePosted   EventType = "exchange.charge.posted.v1"
+	EventZoneDefined    EventType = "exchange.zone.defined.v1"
+	EventIntensitySet   EventType = "exchange.intensity.set.v1"
+	EventBidAmended     EventType = "exchange.bid.amended.v1"
+	EventOfferAmended   EventType = "exchange.offer.amended.v1"
 )
 
 // FeeSet is the exchange's share of every later lease.
@@ -51,12 +55,36 @@ type BidPlaced struct {
 	Hold Money `json:"hold"`
 }
 
-// BidClosed ends a bid and gives back what its open units held.
+// BidAmended is an open bid with its new terms. It holds Hold for what is open;
+// that is HoldChange more than before, or less where it is below zero.
+type BidAmended struct {
+	Bid
+	Open       Units   `json:"open"`
+	Left       Minutes `json:"left_minutes"`
+	Hold       Money   `json:"hold"`
+	HoldChange Money   `json:"hold_change"`
+}
+
+// OfferAmended is an open offer with its new terms.
+type OfferAmended struct {
+	Offer
+}
+
+// IntensitySet is a zone's carbon intensity hour by hour from a minute on.
+type IntensitySet struct {
+	Zone   ZoneID      `json:"zone"`
+	From   Minute      `json:"from"`
+	Values []Intensity `json:"values_g_per_kwh"`
+}
+
+// BidClosed ends a bid and gives back what its open units held. Each open unit
+// still sought Left minutes.
 type BidClosed struct {
 	Bid      BidID       `json:"bid"`
 	Consumer AccountID   `json:"consumer"`
 	Reason   CloseReason `json:"reason"`
 	Open     Units       `json:"open"`
+	Left     Minutes     `json:"left_minutes"`
 	Released Money       `json:"released"`
 }
 
@@ -64,9 +92,12 @@ type BidClosed struct {
 // is the part that neither needs any more and that is available again.
 type LeaseMatched struct {
 	Lease
-	// BidOpen is what the bid still seeks after this fill.
-	BidOpen  Units `json:"bid_open"`
-	Released Money `json:"released"`
+	// BidOpen is what the bid still seeks after this fill, each unit for BidLeft
+	// minutes: the bid's duration, of a splittable bid what its pieces have not
+	// covered. Both are zero where the bid is filled.
+	BidOpen  Units   `json:"bid_open"`
+	BidLeft  Minutes `json:"bid_left_minutes"`
+	Released Money   `json:"released"`
 }
 
 // LeaseChanged is a step of a lease's life, by the type of its event.

@@ -39,6 +39,14 @@ func payloadOf(t EventType) any {
 		return new(LeaseSettled)
 	case EventChargePosted:
 		return new(ChargePosted)
+	case EventZoneDefined:
+		return new(Zone)
+	case EventIntensitySet:
+		return new(IntensitySet)
+	case EventBidAmended:
+		return new(BidAmended)
+	case EventOfferAmended:
+		return new(OfferAmended)
 	case EventUsageAccepted:
 		return new(UsageAccepted)
 	case EventUsageClosed:

@@ -50,6 +50,8 @@ func postingsOf(f fact) []posting {
 		return move(AccountCash, AvailableAccount(d.Account), d.Amount)
 	case *corehour.BidPlaced:
 		return move(AvailableAccount(d.Consumer), HeldAccount(d.Consumer), d.Hold)
+	case *corehour.BidAmended:
+		return move(AvailableAccount(d.Consumer), HeldAccount(d.Consumer), d.HoldChange)
 	case *corehour.BidClosed:
 		return release(d.Consumer, d.Released)
 	case *corehour.LeaseMatched:

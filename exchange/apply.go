@@ -64,6 +64,18 @@ func (s *State) execute(cmd Command) Reply {
 		return s.postCharge(c)
 	case SettleLease:
 		return s.settleLease(c)
+	case DefineZone:
+		return s.defineZone(c)
+	case SetIntensity:
+		return s.setIntensity(c)
+	case PlaceBidGroup:
+		return s.placeBidGroup(c)
+	case AmendBid:
+		return s.amendBid(c)
+	case AmendOffer:
+		return s.amendOffer(c)
+	case CancelAll:
+		return s.cancelAll(c)
 	}
 	panic(fmt.Sprintf("exchange: command %T has no execution", cmd))
 }
@@ -87,7 +99,8 @@ const (
 )
 
 // deadlines is a heap by (instant, kind, id). What has been settled or cancelled
-// meanwhile stays in it and is passed over when its time comes.
+// meanwhile, or has another deadline by now, stays in it and is passed over when
+// its time comes.
 type deadlines []deadline
 
 func (d deadlines) Len() int { return len(d) }
@@ -134,13 +147,24 @@ func (s *State) advance(to corehour.Instant) {
 		switch due.kind {
 		case leaseEnds:
 			s.leaseReachedItsEnd(corehour.LeaseID(due.id))
-		case bidExpires:
-			s.closeBid(s.bids[corehour.BidID(due.id)], corehour.CloseExpired)
-		case bidWindowPasses:
-			s.closeBid(s.bids[corehour.BidID(due.id)], corehour.CloseWindowPassed)
+		case bidExpires, bidWindowPasses:
+			s.bidIsDue(due)
 		case offerWindowPasses:
-			s.closeOffer(s.offers[corehour.OfferID(due.id)], corehour.CloseWindowPassed)
+			if o := s.offers[corehour.OfferID(due.id)]; o != nil && offerDeadline(o) == due.at {
+				s.closeOffer(o, corehour.CloseWindowPassed)
+			}
 		}
 	}
 	s.now = max(s.now, to)
+}
+
+func (s *State) bidIsDue(due deadline) {
+	b := s.bids[corehour.BidID(due.id)]
+	switch {
+	case b == nil:
+	case due.kind == bidExpires && b.ExpiresAt == due.at:
+		s.closeBid(b, corehour.CloseExpired)
+	case due.kind == bidWindowPasses && bidDeadline(b) == due.at:
+		s.closeBid(b, corehour.CloseWindowPassed)
+	}
 }

@@ -65,6 +65,7 @@ func (s *State) defineRegion(c DefineRegion) Reply {
 	}
 	s.addRegion(r)
 	s.emit(corehour.EventRegionDefined, string(r.ID), r)
+	s.extendPlaces(r)
 	return Reply{}
 }
 

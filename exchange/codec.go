@@ -117,6 +117,18 @@ func decodeCommand(kind Kind, body []byte) (Command, error) {
 		return decodeAs[PostCharge](body)
 	case KindSettleLease:
 		return decodeAs[SettleLease](body)
+	case KindDefineZone:
+		return decodeAs[DefineZone](body)
+	case KindSetIntensity:
+		return decodeAs[SetIntensity](body)
+	case KindPlaceBidGroup:
+		return decodeAs[PlaceBidGroup](body)
+	case KindAmendBid:
+		return decodeAs[AmendBid](body)
+	case KindAmendOffer:
+		return decodeAs[AmendOffer](body)
+	case KindCancelAll:
+		return decodeAs[CancelAll](body)
 	}
 	return nil, fmt.Errorf("unknown command kind %d", kind)
 }

@@ -24,6 +24,12 @@ const (
 	KindEndLease      Kind = 14
 	KindPostCharge    Kind = 15
 	KindSettleLease   Kind = 16
+	KindDefineZone    Kind = 17
+	KindSetIntensity  Kind = 18
+	KindPlaceBidGroup Kind = 19
+	KindAmendBid      Kind = 20
+	KindAmendOffer    Kind = 21
+	KindCancelAll     Kind = 22
 )
 
 // Command is what anybody may ask of the state machine. Which account asks is
@@ -73,61 +79,6 @@ type PayOut struct {
 	Reference string             `cbor:"3,keyasint"`
 }
 
-// PlaceOffer offers capacity. Zero From is the next whole minute; zero MinFill
-// and MinDuration are 1. ClientID, where given, makes it happen once.
-type PlaceOffer struct {
-	Product       corehour.ProductID   `cbor:"1,keyasint"`
-	Provider      corehour.AccountID   `cbor:"2,keyasint"`
-	Region        corehour.RegionID    `cbor:"3,keyasint"`
-	Units         corehour.Units       `cbor:"4,keyasint"`
-	From          corehour.Minute      `cbor:"5,keyasint,omitempty"`
-	To            corehour.Minute      `cbor:"6,keyasint"`
-	Price         corehour.Price       `cbor:"7,keyasint"`
-	Carbon        corehour.CarbonRate  `cbor:"8,keyasint"`
-	SLA           corehour.SLA         `cbor:"9,keyasint"`
-	Interruptible bool                 `cbor:"10,keyasint,omitempty"`
-	MinFill       corehour.Units       `cbor:"11,keyasint,omitempty"`
-	MinDuration   corehour.Minutes     `cbor:"12,keyasint,omitempty"`
-	TakeOrPay     corehour.BasisPoints `cbor:"13,keyasint,omitempty"`
-	ClientID      string               `cbor:"14,keyasint,omitempty"`
-}
-
-// CancelOffer ends the sale of an offer; its leases go on.
-type CancelOffer struct {
-	Provider corehour.AccountID `cbor:"1,keyasint"`
-	Offer    corehour.OfferID   `cbor:"2,keyasint"`
-}
-
-// PlaceBid bids for capacity. Zero EarliestStart is the next whole minute; zero
-// LatestEnd is EarliestStart + Duration; zero MinFill is 1, zero MaxLeases is
-// corehour.MaxLeasesPerBid, zero MinSLA is basic, zero TimeInForce is gtc.
-type PlaceBid struct {
-	Product       corehour.ProductID                   `cbor:"1,keyasint"`
-	Consumer      corehour.AccountID                   `cbor:"2,keyasint"`
-	Units         corehour.Units                       `cbor:"3,keyasint"`
-	Duration      corehour.Minutes                     `cbor:"4,keyasint"`
-	EarliestStart corehour.Minute                      `cbor:"5,keyasint,omitempty"`
-	LatestEnd     corehour.Minute                      `cbor:"6,keyasint,omitempty"`
-	Limit         corehour.Price                       `cbor:"7,keyasint"`
-	Regions       corehour.Allowed[corehour.RegionID]  `cbor:"8,keyasint,omitempty"`
-	Providers     corehour.Allowed[corehour.AccountID] `cbor:"9,keyasint,omitempty"`
-	MaxCarbon     *corehour.CarbonRate                 `cbor:"10,keyasint,omitempty"`
-	CarbonPrice   corehour.CarbonPrice                 `cbor:"11,keyasint,omitempty"`
-	MinSLA        corehour.SLA                         `cbor:"12,keyasint,omitempty"`
-	Interruptible bool                                 `cbor:"13,keyasint,omitempty"`
-	MinFill       corehour.Units                       `cbor:"14,keyasint,omitempty"`
-	MaxLeases     int                                  `cbor:"15,keyasint,omitempty"`
-	TimeInForce   corehour.TimeInForce                 `cbor:"16,keyasint,omitempty"`
-	ExpiresAt     corehour.Instant                     `cbor:"17,keyasint,omitempty"`
-	ClientID      string                               `cbor:"18,keyasint,omitempty"`
-}
-
-// CancelBid takes back what is open of a bid; its leases go on.
-type CancelBid struct {
-	Consumer corehour.AccountID `cbor:"1,keyasint"`
-	Bid      corehour.BidID     `cbor:"2,keyasint"`
-}
-
 // AcceptLease is the provider's word that it will deliver: matched -> provisioning.
 type AcceptLease struct {
 	Provider corehour.AccountID `cbor:"1,keyasint"`
@@ -168,6 +119,21 @@ type SettleLease struct {
 	Charges int64            `cbor:"2,keyasint"`
 }
 
+// DefineZone adds a grid zone or changes its mean intensity, which stands for
+// every hour that no curve is given for.
+type DefineZone struct {
+	Zone corehour.Zone `cbor:"1,keyasint"`
+}
+
+// SetIntensity gives a zone's carbon intensity hour by hour, from a minute on the
+// hour: 1 to corehour.MaxCurveHours values that reach at most that many hours
+// beyond the present one, of which one at least is not over.
+type SetIntensity struct {
+	Zone   corehour.ZoneID      `cbor:"1,keyasint"`
+	From   corehour.Minute      `cbor:"2,keyasint"`
+	Values []corehour.Intensity `cbor:"3,keyasint"`
+}
+
 func (Tick) kind() Kind          { return KindTick }
 func (DefineProduct) kind() Kind { return KindDefineProduct }
 func (DefineRegion) kind() Kind  { return KindDefineRegion }
@@ -184,3 +150,9 @@ func (StartLease) kind() Kind    { return KindStartLease }
 func (EndLease) kind() Kind      { return KindEndLease }
 func (PostCharge) kind() Kind    { return KindPostCharge }
 func (SettleLease) kind() Kind   { return KindSettleLease }
+func (DefineZone) kind() Kind    { return KindDefineZone }
+func (SetIntensity) kind() Kind  { return KindSetIntensity }
+func (PlaceBidGroup) kind() Kind { return KindPlaceBidGroup }
+func (AmendBid) kind() Kind      { return KindAmendBid }
+func (AmendOffer) kind() Kind    { return KindAmendOffer }
+func (CancelAll) kind() Kind     { return KindCancelAll }

@@ -28,6 +28,8 @@ func (s *State) keyOf(cmd Command) (keptKey, bool) {
 		key = keptKey{c.Provider, KindPlaceOffer, c.ClientID}
 	case PlaceBid:
 		key = keptKey{c.Consumer, KindPlaceBid, c.ClientID}
+	case PlaceBidGroup: // its client id is one among those of bids
+		key = keptKey{c.Consumer, KindPlaceBid, c.ClientID}
 	case Deposit:
 		key = keptKey{c.Account, KindDeposit, c.Reference}
 	case PayOut:
@@ -49,12 +51,16 @@ func (s *State) recall(key keptKey, body []byte) (Reply, bool) {
 	if kept.body != sha256.Sum256(body) {
 		return reject(CodeKeyReused, "client_id", "this name was used before for another request"), true
 	}
-	var reply Reply
-	if err := unmarshal(kept.reply, &reply); err != nil {
-		panic("exchange: a kept reply does not decode: " + err.Error())
-	}
+	reply := kept.decode()
 	reply.Repeat = true
 	return reply, true
+}
+
+func (k *keptReply) decode() (reply Reply) {
+	if err := unmarshal(k.reply, &reply); err != nil {
+		panic("exchange: a kept reply does not decode: " + err.Error())
+	}
+	return reply
 }
 
 func (s *State) keep(key keptKey, body []byte, reply Reply) {

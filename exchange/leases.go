@@ -7,12 +7,13 @@ import (
 
 // fill makes a lease of each match. Every bid among them is one that the state
 // holds: the incoming one or one that rested.
-func (s *State) fill(fills []orderbook.Fill, reply *Reply) {
-	for _, f := range fills {
+func (s *State) fill(out orderbook.Outcome, reply *Reply) {
+	for _, f := range out.Fills {
 		b, o := s.bids[f.Bid], s.offers[f.Offer]
 		if b == nil || o == nil {
 			panic("exchange: the book filled an order that is not open")
 		}
+		due := bidDeadline(b)
 		l := s.match(b, o, f)
 		reply.Fills = append(reply.Fills, Fill{
 			Lease: l.ID, Bid: b.ID, Offer: o.ID, Provider: o.Provider, Region: o.Region,
@@ -21,8 +22,16 @@ func (s *State) fill(fills []orderbook.Fill, reply *Reply) {
 		switch {
 		case b.open == 0:
 			s.endBid(b, corehour.CloseFilled)
+			s.closeSiblings(b, out.Dropped)
 		case b.leasesLeft == 0:
 			s.endBid(b, corehour.CloseMaxLeases)
+		case b.ref != 0 && bidDeadline(b) != due:
+			s.schedule(bidDeadline(b), bidWindowPasses, uint64(b.ID))
+		}
+	}
+	for _, id := range out.Dropped {
+		if s.bids[id] != nil {
+			panic("exchange: the book dropped a bid whose siblings are not filled: " + id.String())
 		}
 	}
 }
@@ -33,11 +42,14 @@ func (s *State) fill(fills []orderbook.Fill, reply *Reply) {
 func (s *State) match(b *bid, o *offer, f orderbook.Fill) *lease {
 	s.lastLease++
 	leaseHold := corehour.Cost(f.Price, f.Units, f.End.Sub(f.Start))
-	b.open -= f.Units
+	b.open, b.left = b.after(b.open, b.left, f.Units, f.End.Sub(f.Start))
 	b.leasesLeft--
-	stillHeld := corehour.Cost(b.Limit, b.open, b.Duration)
+	if b.MinPiece > 0 {
+		b.took(orderbook.Span{From: f.Start, To: f.End})
+	}
+	stillHeld := corehour.Cost(b.Limit, b.open, b.left)
 	released := b.hold - stillHeld - leaseHold
-	if b.open < 0 || released < 0 {
+	if b.open < 0 || b.left < 0 || released < 0 {
 		panic("exchange: a fill is larger or dearer than its bid " + b.ID.String())
 	}
 	b.hold = stillHeld
@@ -51,7 +63,7 @@ func (s *State) match(b *bid, o *offer, f orderbook.Fill) *lease {
 	}}
 	s.leases[l.ID] = l
 	s.schedule(l.End.Instant(), leaseEnds, uint64(l.ID))
-	s.emit(corehour.EventLeaseMatched, l.ID.String(), corehour.LeaseMatched{Lease: l.Lease, BidOpen: b.open, Released: released})
+	s.emit(corehour.EventLeaseMatched, l.ID.String(), corehour.LeaseMatched{Lease: l.Lease, BidOpen: b.open, BidLeft: b.left, Released: released})
 	return l
 }
 
@@ -128,7 +140,7 @@ func (s *State) endLease(c EndLease) Reply {
 	reply := Reply{Lease: l.ID}
 	freeFrom := max(endedAt.CeilMinute(), s.startable())
 	if o := s.offers[l.Offer]; o != nil && freeFrom < l.End {
-		s.fill(s.productNamed[l.Product].book.Release(s.startable(), l.Offer, l.Units, freeFrom, l.End), &reply)
+		s.fill(s.bookOf(l.Product).Release(s.startable(), o.ref, l.Units, freeFrom, l.End), &reply)
 	}
 	return reply
 }

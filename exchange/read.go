@@ -217,10 +217,11 @@ func query[V any](ctx context.Context, x *Exchange, table string, columns []stri
 
 func (x *Exchange) offers(ctx context.Context, c *condition, limit int) ([]OfferView, error) {
 	return query(ctx, x, "exchange_offers", offerColumns, c, limit, func(rows *sql.Rows) (v OfferView, err error) {
-		var interruptible int64
+		var interruptible, postOnly int64
 		err = rows.Scan(&v.ID, &v.Product, &v.Provider, &v.Org, &v.Region, &v.Units, &v.From, &v.To, &v.Price, &v.Carbon,
-			&v.SLA, &interruptible, &v.MinFill, &v.MinDuration, &v.TakeOrPay, &v.ClientID, &v.PlacedAt, &v.Closed, &v.ClosedAt)
-		v.Interruptible, v.Status = interruptible != 0, statusOf(v.Closed)
+			&v.SLA, &interruptible, &v.MinFill, &v.MinDuration, &v.TakeOrPay, &v.ClientID, &v.PlacedAt, &v.Energy, &v.Zone,
+			&postOnly, &v.Closed, &v.ClosedAt)
+		v.Interruptible, v.PostOnly, v.Status = interruptible != 0, postOnly != 0, statusOf(v.Closed)
 		return v, err
 	})
 }
@@ -234,19 +235,22 @@ func statusOf(closed corehour.CloseReason) OrderStatus {
 
 func (x *Exchange) bids(ctx context.Context, c *condition, limit int) ([]BidView, error) {
 	return query(ctx, x, "exchange_bids", bidColumns, c, limit, func(rows *sql.Rows) (v BidView, err error) {
-		var interruptible int64
-		var regions, providers string
+		var interruptible, postOnly int64
+		var regions, providers, countries, continents string
 		err = rows.Scan(&v.ID, &v.Product, &v.Consumer, &v.Org, &v.Units, &v.Duration, &v.EarliestStart, &v.LatestEnd,
 			&v.Limit, &regions, &providers, &v.MaxCarbon, &v.CarbonPrice, &v.MinSLA, &interruptible, &v.MinFill, &v.MaxLeases,
-			&v.TimeInForce, &v.ExpiresAt, &v.ClientID, &v.PlacedAt, &v.Open, &v.Closed, &v.ClosedAt)
+			&v.TimeInForce, &v.ExpiresAt, &v.ClientID, &v.PlacedAt, &countries, &continents,
+			&v.MaxTakeOrPay, &v.MinPiece, &v.Group, &postOnly, &v.Open, &v.Left, &v.Closed, &v.ClosedAt)
 		if err != nil {
 			return v, err
 		}
-		v.Interruptible, v.Status, v.Filled = interruptible != 0, statusOf(v.Closed), v.Units-v.Open
+		v.Interruptible, v.PostOnly = interruptible != 0, postOnly != 0
+		v.Status, v.Filled = statusOf(v.Closed), v.Units-v.Open
 		if v.Closed != "" {
 			v.Open = 0
 		}
-		return v, errors.Join(setFrom(regions, &v.Regions), setFrom(providers, &v.Providers))
+		return v, errors.Join(setFrom(regions, &v.Regions), setFrom(countries, &v.Countries),
+			setFrom(continents, &v.Continents), setFrom(providers, &v.Providers))
 	})
 }
 

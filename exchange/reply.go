@@ -21,22 +21,33 @@ type Reply struct {
 	Closed corehour.CloseReason `cbor:"9,keyasint,omitempty"`
 	// Hold is what a bid holds after its fills, over open units and leases.
 	Hold corehour.Money `cbor:"10,keyasint,omitempty"`
+	// Left is how many minutes each open unit still seeks: the bid's duration, of
+	// a splittable bid what its pieces have not covered.
+	Left corehour.Minutes `cbor:"11,keyasint,omitempty"`
+	// Members answers for each bid of a group in the order of the command. One
+	// that was not placed, because one before it filled, has no Bid and is Closed
+	// with CloseSiblingFilled; a post-only one that would have traded has a Code.
+	Members []Reply `cbor:"12,keyasint,omitempty"`
+	// Cancelled is how many orders a CancelAll has closed, More whether others
+	// are left.
+	Cancelled int  `cbor:"13,keyasint,omitempty"`
+	More      bool `cbor:"14,keyasint,omitempty"`
 	// Repeat is set on the answer to a repeated command; it is not kept.
 	Repeat bool `cbor:"-"`
 }
 
 // Fill is a lease that came of the command.
 type Fill struct {
-	Lease    corehour.LeaseID    `cbor:"1,keyasint"`
-	Bid      corehour.BidID      `cbor:"2,keyasint"`
-	Offer    corehour.OfferID    `cbor:"3,keyasint"`
-	Provider corehour.AccountID  `cbor:"4,keyasint"`
-	Region   corehour.RegionID   `cbor:"5,keyasint"`
-	Units    corehour.Units      `cbor:"6,keyasint"`
-	Start    corehour.Minute     `cbor:"7,keyasint"`
-	End      corehour.Minute     `cbor:"8,keyasint"`
-	Price    corehour.Price      `cbor:"9,keyasint"`
-	Carbon   corehour.CarbonRate `cbor:"10,keyasint"`
+	Lease    corehour.LeaseID    `cbor:"1,keyasint" json:"lease,omitzero"`
+	Bid      corehour.BidID      `cbor:"2,keyasint" json:"bid"`
+	Offer    corehour.OfferID    `cbor:"3,keyasint" json:"offer"`
+	Provider corehour.AccountID  `cbor:"4,keyasint" json:"provider"`
+	Region   corehour.RegionID   `cbor:"5,keyasint" json:"region"`
+	Units    corehour.Units      `cbor:"6,keyasint" json:"units"`
+	Start    corehour.Minute     `cbor:"7,keyasint" json:"start"`
+	End      corehour.Minute     `cbor:"8,keyasint" json:"end"`
+	Price    corehour.Price      `cbor:"9,keyasint" json:"price"`
+	Carbon   corehour.CarbonRate `cbor:"10,keyasint" json:"carbon_g"`
 }
 
 // Rejected reports whether the command changed nothing because a rule refused it.
@@ -65,4 +76,14 @@ const (
 	CodeWrongStatus       corehour.Code = "wrong_lease_status"
 	CodeChargeGap         corehour.Code = "charge_out_of_order"
 	CodeChargeTooLarge    corehour.Code = "charge_exceeds_hold"
+	// CodeUnknownZone is a grid zone that is not defined.
+	CodeUnknownZone corehour.Code = "unknown_zone"
+	// CodeWouldTrade is a post-only order that would have met another at once.
+	CodeWouldTrade corehour.Code = "would_trade"
+	// CodeSold is an amended offer that does not cover what is sold of it.
+	CodeSold corehour.Code = "already_sold"
+	// CodePiecesTaken is a change of the units of a splittable bid that has pieces.
+	CodePiecesTaken corehour.Code = "pieces_taken"
+	// CodeExclusive is two fields of which only one may be given.
+	CodeExclusive corehour.Code = "mutually_exclusive"
 )

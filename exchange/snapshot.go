@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/orderbook"
 )
 
 // image is a State as bytes: everything in a fixed order, so that equal states
@@ -26,6 +27,7 @@ type image struct {
 	Fees        corehour.Money
 	Products    []corehour.Product
 	Regions     []corehour.Region
+	Zones       []zoneImage
 	Orgs        []corehour.OrgID
 	Accounts    []accountImage
 	Offers      []offerImage
@@ -49,14 +51,30 @@ type offerImage struct {
 	Arrival uint64
 }
 
+type zoneImage struct {
+	_      struct{} `cbor:",toarray"`
+	ID     corehour.ZoneID
+	Mean   corehour.Intensity
+	From   corehour.Minute
+	Values []corehour.Intensity
+}
+
 type bidImage struct {
 	_          struct{} `cbor:",toarray"`
 	Bid        corehour.Bid
 	Arrival    uint64
 	Open       corehour.Units
+	Left       corehour.Minutes
+	Taken      []spanImage
 	LeasesLeft int
+	AllOrNone  bool
 	Hold       corehour.Money
 	LeaseHolds corehour.Money
+}
+
+type spanImage struct {
+	_        struct{} `cbor:",toarray"`
+	From, To corehour.Minute
 }
 
 type leaseImage struct {
@@ -78,7 +96,7 @@ type keptImage struct {
 	Reply   []byte
 }
 
-const imageVersion = 1
+const imageVersion = 2
 
 // encode writes the state's image.
 func (s *State) encode() []byte {
@@ -93,15 +111,16 @@ func (s *State) encode() []byte {
 	for _, a := range s.accounts {
 		img.Accounts = append(img.Accounts, accountImage{ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held})
 	}
+	for i, z := range s.zones {
+		_, from, values := s.grid.Curve(orderbook.ZoneIndex(i + 1))
+		img.Zones = append(img.Zones, zoneImage{ID: z.ID, Mean: z.Mean, From: from, Values: values})
+	}
 	for _, id := range sortedKeys(s.offers) {
 		o := s.offers[id]
 		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival})
 	}
 	for _, id := range sortedKeys(s.bids) {
-		b := s.bids[id]
-		img.Bids = append(img.Bids, bidImage{
-			Bid: b.Bid, Arrival: b.arrival, Open: b.open, LeasesLeft: b.leasesLeft, Hold: b.hold, LeaseHolds: b.leaseHolds,
-		})
+		img.Bids = append(img.Bids, s.bids[id].image())
 	}
 	for _, id := range sortedKeys(s.leases) {
 		l := s.leases[id]
@@ -111,6 +130,17 @@ func (s *State) encode() []byte {
 	}
 	img.Kept = s.keptImages()
 	return marshal(&img)
+}
+
+func (b *bid) image() bidImage {
+	img := bidImage{
+		Bid: b.Bid, Arrival: b.arrival, Open: b.open, Left: b.left, LeasesLeft: b.leasesLeft, AllOrNone: b.allOrNone,
+		Hold: b.hold, LeaseHolds: b.leaseHolds,
+	}
+	for _, piece := range b.taken {
+		img.Taken = append(img.Taken, spanImage{From: piece.From, To: piece.To})
+	}
+	return img
 }
 
 func (s *State) keptImages() []keptImage {
@@ -133,12 +163,9 @@ func (s *State) Hash() Hash { return sha256.Sum256(s.encode()) }
 
 // decodeState rebuilds a state from its image, books and deadlines included.
 func decodeState(encoded []byte) (*State, error) {
-	var img image
-	if err := unmarshal(encoded, &img); err != nil {
+	img, err := decodeImage(encoded)
+	if err != nil {
 		return nil, fmt.Errorf("state image does not decode: %w", err)
-	}
-	if img.Version != imageVersion {
-		return nil, fmt.Errorf("state image has version %d, this program reads %d", img.Version, imageVersion)
 	}
 	s := NewState()
 	s.now, s.fee, s.deposited, s.fees = img.Now, img.Fee, img.Deposited, img.Fees
@@ -148,6 +175,12 @@ func decodeState(encoded []byte) (*State, error) {
 	}
 	for _, r := range img.Regions {
 		s.addRegion(r)
+	}
+	for _, z := range img.Zones {
+		i := s.addZone(corehour.Zone{ID: z.ID, Mean: z.Mean})
+		if len(z.Values) > 0 {
+			s.grid.Set(z.From, i, z.From, z.Values)
+		}
 	}
 	for _, org := range img.Orgs {
 		s.internOrg(org)
@@ -159,7 +192,7 @@ func decodeState(encoded []byte) (*State, error) {
 	for _, k := range img.Kept {
 		s.kept[keptKey{k.Account, k.Kind, k.Key}] = keptReply{body: k.Body, reply: k.Reply}
 	}
-	return s, s.restoreOrders(&img)
+	return s, s.restoreOrders(img)
 }
 
 func (s *State) restoreOrders(img *image) error {
@@ -169,8 +202,11 @@ func (s *State) restoreOrders(img *image) error {
 		if _, ok := s.regionNamed[o.Region]; p == nil || !ok || s.accountNamed[o.Provider] == nil {
 			return fmt.Errorf("state image: %s names what does not exist", o.ID)
 		}
-		s.offers[o.ID] = o
-		p.book.RestoreOffer(s.bookOffer(o))
+		if _, known := s.zoneNamed[o.Zone]; o.Energy > 0 && !known {
+			return fmt.Errorf("state image: %s names no zone", o.ID)
+		}
+		s.listOffer(o)
+		o.ref = p.book.RestoreOffer(s.bookOffer(&o.Offer, o.arrival))
 		s.schedule(offerDeadline(o), offerWindowPasses, uint64(o.ID))
 	}
 	for _, from := range img.Leases {
@@ -184,8 +220,11 @@ func (s *State) restoreOrders(img *image) error {
 	}
 	for _, from := range img.Bids {
 		b := &bid{
-			Bid: from.Bid, arrival: from.Arrival, open: from.Open, leasesLeft: from.LeasesLeft,
-			hold: from.Hold, leaseHolds: from.LeaseHolds,
+			Bid: from.Bid, arrival: from.Arrival, open: from.Open, left: from.Left, leasesLeft: from.LeasesLeft,
+			allOrNone: from.AllOrNone, hold: from.Hold, leaseHolds: from.LeaseHolds,
+		}
+		for _, piece := range from.Taken {
+			b.taken = append(b.taken, orderbook.Span{From: piece.From, To: piece.To})
 		}
 		if s.productNamed[b.Product] == nil || s.accountNamed[b.Consumer] == nil {
 			return fmt.Errorf("state image: %s names what does not exist", b.ID)
@@ -194,8 +233,8 @@ func (s *State) restoreOrders(img *image) error {
 		if refusal.Rejected() {
 			return fmt.Errorf("state image: %s: %s", b.ID, refusal.Message)
 		}
-		s.bids[b.ID] = b
-		s.productNamed[b.Product].book.RestoreBid(entry)
+		s.listBid(b)
+		b.ref = s.bookOf(b.Product).RestoreBid(entry)
 		s.schedule(bidDeadline(b), bidWindowPasses, uint64(b.ID))
 		if b.TimeInForce == corehour.GoodTillTime {
 			s.schedule(b.ExpiresAt, bidExpires, uint64(b.ID))
@@ -209,7 +248,8 @@ func (s *State) restoreOrders(img *image) error {
 // nothing that is still to come.
 func (s *State) restoreCapacity(l *lease) {
 	over := l.status == corehour.StatusFailed || l.status == corehour.StatusCompleted
-	if from := max(l.Start, s.startable()); !over && s.offers[l.Offer] != nil && from < l.End {
-		s.productNamed[l.Product].book.RestoreLease(l.Offer, l.Units, from, l.End)
+	o := s.offers[l.Offer]
+	if from := max(l.Start, s.startable()); !over && o != nil && from < l.End {
+		s.bookOf(l.Product).RestoreLease(o.ref, l.Units, from, l.End)
 	}
 }

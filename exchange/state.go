@@ -1,14 +1,14 @@
 package exchange
 
 import (
-	"slices"
+	"container/list"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/orderbook"
 )
 
-// State is the exchange at one point of the log: catalogue, accounts, open
-// orders and unsettled leases. It changes only through Apply, and two states
+// State is the exchange at one point of the log: catalogue, grid, accounts, open
+// orders and unsettled leases. It changes only through apply, and two states
 // that applied the same commands are equal byte for byte (see Hash).
 //
 // Names are interned in the order in which the log defines them, so that books
@@ -27,6 +27,10 @@ type State struct {
 
 	regions     []corehour.Region // by orderbook.RegionIndex
 	regionNamed map[corehour.RegionID]orderbook.RegionIndex
+
+	zones     []corehour.Zone // by orderbook.ZoneIndex, which begins at 1
+	zoneNamed map[corehour.ZoneID]orderbook.ZoneIndex
+	grid      *orderbook.Grid // read by the books of all products
 
 	orgs     []corehour.OrgID // by orderbook.OrgIndex
 	orgNamed map[corehour.OrgID]orderbook.OrgIndex
@@ -68,18 +72,36 @@ type account struct {
 	orgIndex  orderbook.OrgIndex
 	available corehour.Money
 	held      corehour.Money
+
+	// Open orders in the order of their ids, so that one account's can be found
+	// among millions.
+	bids   list.List // of *bid
+	offers list.List // of *offer
 }
 
 type offer struct {
 	corehour.Offer
 	arrival uint64
+	ref     orderbook.OfferRef
+	listed  *list.Element // among its provider's
 }
 
 type bid struct {
 	corehour.Bid
-	arrival    uint64
-	open       corehour.Units
+	arrival uint64
+	// ref is zero while the bid is not in its book: before it rests, and while its
+	// first match is worked on.
+	ref    orderbook.BidRef
+	listed *list.Element // among its consumer's
+	open   corehour.Units
+	// left is how many minutes each open unit still seeks: all of the duration, but
+	// for a splittable bid that has pieces.
+	left       corehour.Minutes
+	taken      []orderbook.Span // the pieces of a splittable bid, sorted
 	leasesLeft int
+	// allOrNone is decided by the terms that the bid was placed with: a minimum
+	// fill that becomes all of its units by an amendment does not make it so.
+	allOrNone  bool
 	hold       corehour.Money // what the open units may cost
 	leaseHolds corehour.Money // what the leases made of it held at their match, for the reply
 }
@@ -111,6 +133,8 @@ type pendingEvent struct {
 // NewState is the exchange before the first command.
 func NewState() *State {
 	return &State{
+		grid:         orderbook.NewGrid(),
+		zoneNamed:    make(map[corehour.ZoneID]orderbook.ZoneIndex),
 		productNamed: make(map[corehour.ProductID]*product),
 		regionNamed:  make(map[corehour.RegionID]orderbook.RegionIndex),
 		orgNamed:     make(map[corehour.OrgID]orderbook.OrgIndex),
@@ -154,7 +178,7 @@ func (s *State) addAccount(id corehour.AccountID, org corehour.OrgID, name strin
 }
 
 func (s *State) addProduct(p corehour.Product) *product {
-	added := &product{Product: p, book: orderbook.New()}
+	added := &product{Product: p, book: orderbook.New(s.grid)}
 	s.products = append(s.products, added)
 	s.productNamed[p.ID] = added
 	return added
@@ -174,39 +198,26 @@ func reject(code corehour.Code, field, message string) Reply {
 	return Reply{Code: code, Field: field, Message: message}
 }
 
-// regionSet resolves names; ok is false with the first name that is unknown.
-func (s *State) regionSet(a corehour.Allowed[corehour.RegionID]) (set orderbook.RegionSet, unknown corehour.RegionID, ok bool) {
-	set.AllowAll = len(a.Allow) == 0
-	for _, list := range [...]struct {
-		names []corehour.RegionID
-		bits  *orderbook.RegionBits
-	}{{a.Allow, &set.Allow}, {a.Deny, &set.Deny}} {
-		for _, name := range list.names {
-			i, known := s.regionNamed[name]
-			if !known {
-				return set, name, false
-			}
-			list.bits[i/64] |= 1 << (i % 64)
-		}
-	}
-	return set, "", true
+// listBid and listOffer make an order one of its account's and of the state's.
+func (s *State) listBid(b *bid) {
+	s.bids[b.ID] = b
+	b.listed = s.accountNamed[b.Consumer].bids.PushBack(b)
 }
 
-// providerSet resolves names; ok is false with the first name that is unknown.
-func (s *State) providerSet(a corehour.Allowed[corehour.AccountID]) (set orderbook.ProviderSet, unknown corehour.AccountID, ok bool) {
-	set.AllowAll = len(a.Allow) == 0
-	for _, list := range [...]struct {
-		names []corehour.AccountID
-		into  *[]orderbook.ProviderIndex
-	}{{a.Allow, &set.Allow}, {a.Deny, &set.Deny}} {
-		for _, name := range list.names {
-			found, known := s.accountNamed[name]
-			if !known {
-				return set, name, false
-			}
-			*list.into = append(*list.into, found.index)
-		}
-		slices.Sort(*list.into)
-	}
-	return set, "", true
+func (s *State) listOffer(o *offer) {
+	s.offers[o.ID] = o
+	o.listed = s.accountNamed[o.Provider].offers.PushBack(o)
 }
+
+func (s *State) unlistBid(b *bid) {
+	delete(s.bids, b.ID)
+	s.accountNamed[b.Consumer].bids.Remove(b.listed)
+}
+
+func (s *State) unlistOffer(o *offer) {
+	delete(s.offers, o.ID)
+	s.accountNamed[o.Provider].offers.Remove(o.listed)
+}
+
+// bookOf is the book that an order of a product is in.
+func (s *State) bookOf(p corehour.ProductID) *orderbook.Book { return s.productNamed[p].book }

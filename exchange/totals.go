@@ -27,7 +27,7 @@ func (x *Exchange) Totals(ctx context.Context) (t Totals, err error) {
 	var requested, leased int64 // unit-minutes
 	err = x.cfg.DB.Reader().QueryRowContext(ctx, `SELECT COUNT(*),
 		CAST(COALESCE(SUM(CASE WHEN open_units = 0 THEN 1 ELSE 0 END), 0) AS BIGINT),
-		CAST(COALESCE(SUM(CASE WHEN open_units = units THEN 1 ELSE 0 END), 0) AS BIGINT),
+		CAST(COALESCE(SUM(CASE WHEN open_units = units AND left_minutes = duration_minutes THEN 1 ELSE 0 END), 0) AS BIGINT),
 		CAST(COALESCE(SUM(units * duration_minutes), 0) AS BIGINT) FROM exchange_bids`).
 		Scan(&t.Bids, &t.BidsFilled, &t.BidsUnfilled, &requested)
 	if err != nil {

@@ -20,7 +20,7 @@ type AccountView struct {
 	Held      corehour.Money     `json:"held"`
 }
 
-// OfferView is an offer as it was placed, and what became of it.
+// OfferView is an offer with its newest terms, and what became of it.
 type OfferView struct {
 	corehour.Offer
 	Status   OrderStatus          `json:"status"`
@@ -28,13 +28,17 @@ type OfferView struct {
 	ClosedAt corehour.Instant     `json:"closed_at,omitzero"`
 }
 
-// BidView is a bid as it was placed, and what became of it.
+// BidView is a bid with its newest terms, and what became of it.
 type BidView struct {
 	corehour.Bid
 	Status OrderStatus `json:"status"`
 	// Filled + Open = Units while it is open; once closed, what was not filled is cancelled.
-	Filled   corehour.Units       `json:"filled"`
-	Open     corehour.Units       `json:"open"`
+	Filled corehour.Units `json:"filled"`
+	Open   corehour.Units `json:"open"`
+	// Left is how many minutes each open unit still sought, or seeks: the bid's
+	// duration, of a splittable bid what its pieces do not cover, zero where all
+	// is filled. The pieces of a splittable bid count as Filled once all are there.
+	Left     corehour.Minutes     `json:"left_minutes"`
 	Closed   corehour.CloseReason `json:"closed,omitempty"`
 	ClosedAt corehour.Instant     `json:"closed_at,omitzero"`
 }

@@ -1,148 +1,118 @@
-package orderbook
+package orderbook_test
 
 import (
-	"math/rand/v2"
+	"fmt"
+	"os"
 	"testing"
-	"time"
-
-	"github.com/corehour/corehour"
 )
 
-// market makes the orders of a market that fills up: offers in pairs of firm and
-// interruptible over 26 regions, bids of some hours with windows of one to three
-// days.
-type market struct {
-	random  *rand.Rand
-	arrival uint64
-	units   int // the largest bid
-	days    int
-}
+// Every iteration of these benchmarks is a round: a whole workload on a book of
+// its own, checked against the reference. The figures are the medians of the
+// rounds, so -benchtime 5x gives medians of five.
 
-func (m *market) offer() Offer {
-	m.arrival++
-	o := plainOffer(m.arrival, 64)
-	o.To = corehour.Minute(m.days+5) * corehour.Minute(corehour.MinutesPerDay)
-	o.Price = corehour.Price(20+m.random.IntN(40)) * corehour.Tick
-	o.Carbon = corehour.CarbonRate(m.random.IntN(400_000))
-	o.Region = RegionIndex(m.arrival / 2 % 26)
-	o.Interruptible = m.arrival%2 == 0
-	return o
-}
+// loadOperations is how many operations a round of W1 and W2 measures.
+const loadOperations = 1_000_000
 
-func (m *market) bid(now corehour.Minute) Bid {
-	m.arrival++
-	bid := plainBid(m.arrival, corehour.Units(1+m.random.IntN(m.units)))
-	bid.Duration = corehour.Minutes(30 + m.random.IntN(720))
-	bid.EarliestStart = now
-	bid.LatestEnd = now.Add(corehour.MinutesPerDay * corehour.Minutes(1+m.random.IntN(3)))
-	bid.Limit = corehour.Price(20+m.random.IntN(45)) * corehour.Tick
-	bid.Interruptible = m.random.IntN(2) == 0
-	if m.random.IntN(3) == 0 {
-		bid.CarbonPrice = corehour.CarbonPrice(m.random.IntN(100)) * 1_000_000
+// loadLargeVariable in the environment adds the books of 4 million orders.
+const loadLargeVariable = "COREHOUR_BENCH_LARGE"
+
+func loadSizes() []int {
+	sizes := []int{10_000, 100_000, 1_000_000}
+	if os.Getenv(loadLargeVariable) != "" {
+		sizes = append(sizes, 4_000_000)
 	}
-	if m.random.IntN(10) == 0 {
-		bid.AllOrNone = true
-	}
-	return bid
+	return sizes
 }
 
-// BenchmarkBook_FillingMarket places every bid as it arrives, takes out those
-// whose window has passed, and ends a third of the leases early, which gives
-// their units to those that wait.
-func BenchmarkBook_FillingMarket(b *testing.B) {
-	for _, size := range []struct {
-		name                      string
-		offers, bids, units, days int
-	}{
-		{"52-offers-20k-bids", 52, 20_000, 32, 30},
-		{"52-offers-60k-bids", 52, 60_000, 32, 30},
-		{"52-offers-60k-small-bids", 52, 60_000, 3, 10},
-		{"2000-offers-20k-bids", 2_000, 20_000, 32, 30},
-	} {
-		b.Run(size.name, func(b *testing.B) {
-			for b.Loop() {
-				m := &market{random: rand.New(rand.NewPCG(1, 2)), units: size.units, days: size.days}
-				m.run(b, size.offers, size.bids)
-			}
+func loadSizeName(n int) string {
+	if n >= 1_000_000 {
+		return fmt.Sprintf("%dM", n/1_000_000)
+	}
+	return fmt.Sprintf("%dk", n/1_000)
+}
+
+// loadAllocations is the most that an operation of a steady market may allocate:
+// nothing. A table that grows because the market did has one in a thousand.
+const loadAllocations = 0.001
+
+// BenchmarkW1 is a plain market of one delivery hour. It begins with an empty
+// book, or with so many resting orders.
+func BenchmarkW1(b *testing.B) {
+	b.Run("empty", func(b *testing.B) { benchmarkPlain(b, func() *loadScript { return loadW1(0, loadOperations, 0) }) })
+	b.Run("100-orgs", func(b *testing.B) { benchmarkPlain(b, func() *loadScript { return loadW1(0, loadOperations, 100) }) })
+	for _, n := range loadSizes() {
+		b.Run(loadSizeName(n), func(b *testing.B) {
+			benchmarkPlain(b, func() *loadScript { return loadW1(n, loadOperations, 0) })
 		})
 	}
 }
 
-func (m *market) run(b *testing.B, offers, bids int) {
-	book := New()
-	for range offers {
-		book.PlaceOffer(0, m.offer())
+// BenchmarkW2 adds and cancels orders in a book of many, over 20,000 levels on
+// each side.
+func BenchmarkW2(b *testing.B) {
+	for _, n := range loadSizes() {
+		b.Run(loadSizeName(n), func(b *testing.B) {
+			benchmarkPlain(b, func() *loadScript { return loadW2(n, loadOperations) })
+		})
 	}
-	// What ends early, by the minute in which it does.
-	endings := make([][]Fill, (m.days+5)*int(corehour.MinutesPerDay))
-	ended := corehour.Minute(0)
-	var waiting []Bid
-	fills, releases, most := 0, 0, 0
-	began := time.Now()
-	var slowest time.Duration
-	took := func(made []Fill) {
-		fills += len(made)
-		for _, f := range made {
-			if m.random.IntN(3) == 0 {
-				at := (f.Start + f.End) / 2
-				endings[at] = append(endings[at], f)
-			}
-		}
-	}
-	for i := range bids {
-		now := corehour.Minute(i * m.days * int(corehour.MinutesPerDay) / bids)
-		for ; ended <= now; ended++ {
-			for _, f := range endings[ended] {
-				releases++
-				took(book.Release(now, f.Offer, f.Units, ended, f.End))
-			}
-		}
-		for len(waiting) > 0 && waiting[0].LatestEnd < now {
-			book.CancelBid(waiting[0].ID)
-			waiting = waiting[1:]
-		}
-		bid := m.bid(now)
-		start := time.Now()
-		made := book.PlaceBid(now, bid)
-		slowest = max(slowest, time.Since(start))
-		took(made)
-		waiting = append(waiting, bid)
-		most = max(most, len(book.resting))
-	}
-	steps := 0
-	for _, o := range book.offers {
-		steps = max(steps, len(o.free.steps))
-	}
-	b.ReportMetric(float64(time.Since(began).Nanoseconds())/float64(bids), "ns/bid")
-	b.ReportMetric(float64(fills), "fills")
-	b.ReportMetric(float64(releases), "releases")
-	b.ReportMetric(float64(most), "most-resting")
-	b.ReportMetric(float64(steps), "most-steps")
-	b.ReportMetric(float64(slowest.Microseconds()), "slowest-us")
 }
 
-// BenchmarkBook_ReleaseToWaitingBids gives units back while thousands of bids
-// rest that can't use them: too small a gap, too short a time, wrong conditions.
-func BenchmarkBook_ReleaseToWaitingBids(b *testing.B) {
-	m := &market{random: rand.New(rand.NewPCG(1, 2)), units: 32, days: 1}
-	book := New()
-	book.PlaceOffer(0, m.offer())
-	full := plainBid(1<<40, 64)
-	full.Duration, full.LatestEnd = 1_000, 1_000
-	full.Limit = corehour.MaxPrice
-	full.Interruptible = true
-	book.PlaceBid(0, full)
-	for len(book.resting) < 5_000 {
-		bid := m.bid(0)
-		bid.LatestEnd = bid.LatestEnd / 72 // at most an hour
-		bid.Duration, bid.Units, bid.MinFill = 30, 32, 20
-		book.PlaceBid(0, bid)
+// BenchmarkW3 sweeps such a book empty with orders that trade through many
+// levels each.
+func BenchmarkW3(b *testing.B) {
+	for _, n := range loadSizes() {
+		b.Run(loadSizeName(n), func(b *testing.B) {
+			script := loadW3(n)
+			rounds := loadRounds{}
+			for b.Loop() {
+				b.StopTimer()
+				var latencies loadLatencies
+				run := newLoadRun(script)
+				run.setup(b)
+				b.StartTimer()
+				run.sweep(rounds, &latencies)
+				b.StopTimer()
+				run.finish(b)
+				rounds.latencies(&latencies)
+				b.StartTimer()
+			}
+			rounds.add("fills/op", float64(script.wantOps.fills)/float64(len(script.ops)))
+			rounds.report(b)
+		})
 	}
-	b.ReportAllocs()
+}
+
+// benchmarkPlain has two passes a round, because a clock read for every
+// operation would be part of its time.
+func benchmarkPlain(b *testing.B, makeScript func() *loadScript) {
+	script := makeScript()
+	rounds := loadRounds{}
 	for b.Loop() {
-		if made := book.Release(0, 1, 8, 0, 1_000); len(made) > 0 {
-			b.Fatal("a lease was made")
+		b.StopTimer()
+		run := newLoadRun(script)
+		heap := loadHeap()
+		run.setup(b)
+		if script.live > 0 {
+			rounds.add("B/order", float64(loadHeap()-heap)/float64(script.live))
 		}
-		book.RestoreLease(1, 8, 0, 1_000)
+		b.StartTimer()
+		run.throughput(rounds)
+		b.StopTimer()
+		run.finish(b)
+
+		var latencies loadLatencies
+		run = newLoadRun(script)
+		run.setup(b)
+		run.clocked(script.ops, len(script.setup), &latencies)
+		run.finish(b)
+		rounds.latencies(&latencies)
+		b.StartTimer()
+	}
+	rounds.add("fills/op", float64(script.wantOps.fills)/float64(len(script.ops)))
+	rounds.add("live-after", float64(script.liveAfter))
+	rounds.report(b)
+	allocations := rounds["allocs/op"]
+	if most := allocations[len(allocations)/2]; most > loadAllocations {
+		b.Errorf("an operation of a steady market makes %v allocations, want none", most)
 	}
 }

@@ -1,0 +1,181 @@
+package orderbook_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/orderbook"
+)
+
+// loadRun carries out a script on a book. All its orders are for one delivery
+// hour in one region, so that price and arrival alone decide.
+type loadRun struct {
+	book   *orderbook.Book
+	script *loadScript
+	bid    orderbook.Bid
+	offer  orderbook.Offer
+	// refs are what the book calls the orders, by operation. Those of bids and of
+	// offers need not differ, so the kind is beside them.
+	refs  []uint64
+	kinds []loadKind
+	done  loadTally
+}
+
+func newLoadRun(s *loadScript) *loadRun {
+	const from, to = 60, 120
+	orders := len(s.setup) + len(s.ops) + len(s.after)
+	return &loadRun{
+		book:   orderbook.New(orderbook.NewGrid()),
+		script: s,
+		bid: orderbook.Bid{
+			Duration: to - from, EarliestStart: from, LatestEnd: to,
+			Regions: orderbook.RegionSet{AllowAll: true}, Providers: orderbook.ProviderSet{AllowAll: true},
+			MaxCarbon: orderbook.NoCarbonCap, MinSLA: corehour.SLABasic, MinFill: 1,
+			MaxLeases: corehour.MaxLeasesPerBid, TimeInForce: corehour.GoodTillCancelled,
+		},
+		offer: orderbook.Offer{
+			From: from, To: to, Carbon: orderbook.Carbon{Rate: 900}, SLA: corehour.SLABasic, MinFill: 1, MinDuration: 1,
+		},
+		refs:  make([]uint64, orders),
+		kinds: make([]loadKind, orders),
+	}
+}
+
+// do carries out one operation and returns the fills for the tally.
+func (r *loadRun) do(op *loadOp, number int) []orderbook.Fill {
+	switch op.kind {
+	case loadBid:
+		r.bid.ID, r.bid.Arrival = corehour.BidID(loadID(number)), loadID(number)
+		r.bid.Org, r.bid.Units = orderbook.OrgIndex(op.org), corehour.Units(op.units)
+		r.bid.Limit = corehour.Price(op.price) * corehour.Tick
+		ref, out := r.book.PlaceBid(0, r.bid)
+		r.refs[number] = uint64(ref)
+		return out.Fills
+	case loadOffer:
+		r.offer.ID, r.offer.Arrival = corehour.OfferID(loadID(number)), loadID(number)
+		r.offer.Org, r.offer.Provider = orderbook.OrgIndex(op.org), orderbook.ProviderIndex(op.org)
+		r.offer.Units = corehour.Units(op.units)
+		r.offer.Price = corehour.Price(op.price) * corehour.Tick
+		ref, out := r.book.PlaceOffer(0, r.offer)
+		r.refs[number], r.kinds[number] = uint64(ref), loadOffer
+		return out.Fills
+	}
+	r.cancel(int(op.target))
+	return nil
+}
+
+// cancel takes an order out. One that is not the one meant changes the tally, now
+// or when what is left in the book is swept.
+func (r *loadRun) cancel(target int) {
+	ok := false
+	if r.kinds[target] == loadBid {
+		var open corehour.Units
+		open, ok = r.book.CancelBid(orderbook.BidRef(r.refs[target]))
+		r.done.open += int64(open)
+	} else {
+		ok = r.book.CancelOffer(orderbook.OfferRef(r.refs[target]))
+	}
+	if ok {
+		r.done.cancelled++
+	}
+}
+
+// count adds fills to the tally.
+func (t *loadTally) count(fills []orderbook.Fill) {
+	for i := range fills {
+		f := &fills[i]
+		t.fill(uint64(f.Bid), uint64(f.Offer), int64(f.Units), int64(f.Price))
+	}
+}
+
+// run carries out operations of which the first has a number.
+func (r *loadRun) run(ops []loadOp, first int) {
+	for i := range ops {
+		if fills := r.do(&ops[i], first+i); len(fills) > 0 {
+			r.done.count(fills)
+		}
+	}
+}
+
+// clocked does the same and records each operation, the time of reading the
+// clock once included.
+func (r *loadRun) clocked(ops []loadOp, first int, latencies *loadLatencies) {
+	began := time.Now()
+	last := time.Since(began)
+	for i := range ops {
+		fills := r.do(&ops[i], first+i)
+		now := time.Since(began)
+		latencies.record(int64(now - last))
+		if len(fills) > 0 {
+			r.done.count(fills)
+			now = time.Since(began)
+		}
+		last = now
+	}
+}
+
+// setup puts the book into the state in which measuring begins.
+func (r *loadRun) setup(tb testing.TB) {
+	tb.Helper()
+	r.run(r.script.setup, 0)
+	r.compare(tb, "setup", loadTally{})
+}
+
+// compare ends the test where what was done since the last time is not what the
+// reference did.
+func (r *loadRun) compare(tb testing.TB, what string, want loadTally) {
+	tb.Helper()
+	if r.done != want {
+		tb.Fatalf("%s: the book did %+v, the reference %+v", what, r.done, want)
+	}
+	r.done = loadTally{}
+}
+
+// finish compares the measured operations and then what they left in the book.
+func (r *loadRun) finish(tb testing.TB) {
+	tb.Helper()
+	r.compare(tb, "operations", r.script.wantOps)
+	r.run(r.script.after, len(r.script.setup)+len(r.script.ops))
+	r.compare(tb, "sweeps of what is left", r.script.wantAfter)
+}
+
+// throughput measures the operations without a clock between them, in two
+// halves: in the second one a market that neither grows nor shrinks has all the
+// memory it needs.
+func (r *loadRun) throughput(rounds loadRounds) {
+	half := len(r.script.ops) / 2
+	first := len(r.script.setup)
+	runtime.GC()
+	began := time.Now()
+	r.run(r.script.ops[:half], first)
+	took := time.Since(began)
+	mallocs := loadMallocs()
+	began = time.Now()
+	r.run(r.script.ops[half:], first+half)
+	took += time.Since(began)
+	mallocs = loadMallocs() - mallocs
+	rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(r.script.ops)))
+	rounds.add("allocs/op", float64(mallocs)/float64(len(r.script.ops)-half))
+}
+
+// sweep measures orders of very many fills: the tally is made while the clock
+// stands.
+func (r *loadRun) sweep(rounds loadRounds, latencies *loadLatencies) {
+	runtime.GC()
+	mallocs := loadMallocs()
+	var took time.Duration
+	for i := range r.script.ops {
+		began := time.Now()
+		fills := r.do(&r.script.ops[i], len(r.script.setup)+i)
+		one := time.Since(began)
+		took += one
+		latencies.record(one.Nanoseconds())
+		r.done.count(fills)
+	}
+	mallocs = loadMallocs() - mallocs
+	rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(r.script.ops)))
+	rounds.add("ns/fill", float64(took.Nanoseconds())/float64(r.script.wantOps.fills))
+	rounds.add("allocs/op", float64(mallocs)/float64(len(r.script.ops)))
+}

@@ -71,7 +71,7 @@ func (r *runner) offer(a *arguments) orderbook.Offer {
 		Org:      orderbook.OrgIndex(r.orgs.index(a.text("org", by))),
 		Region:   orderbook.RegionIndex(r.regions.index(a.text("region", "eu-north1"))),
 		Units:    corehour.Units(a.number("units", 1)), From: from, To: to,
-		Interruptible: a.flag("interruptible"), TakeOrPay: a.share("take-or-pay"),
+		Interruptible: a.flag("interruptible"), TakeOrPay: a.share("take-or-pay", "0%"),
 		MinFill: corehour.Units(a.number("min-fill", 1)), MinDuration: a.duration("min-duration", "1m"),
 		PostOnly: a.flag("post-only"),
 	}
@@ -94,7 +94,7 @@ func (r *runner) bid(a *arguments) orderbook.Bid {
 		Org:   orderbook.OrgIndex(r.orgs.index(a.text("by", "lab"))),
 		Units: corehour.Units(a.number("units", 1)), Duration: a.duration("for", "1h"),
 		EarliestStart: from, LatestEnd: to, Regions: r.regionSet(a), Providers: r.providerSet(a),
-		Interruptible: a.flag("accepts-interruptible"), MaxTakeOrPay: a.share("max-take-or-pay"),
+		Interruptible: a.flag("accepts-interruptible"), MaxTakeOrPay: a.share("max-take-or-pay", "100%"),
 		MinFill: corehour.Units(a.number("min-fill", 1)), AllOrNone: a.flag("all-or-none"),
 		MaxLeases: int(a.number("max-leases", corehour.MaxLeasesPerBid)),
 		MaxCarbon: orderbook.NoCarbonCap,
@@ -269,8 +269,8 @@ func (a *arguments) units() corehour.Units     { return corehour.Units(a.number(
 const percent = corehour.WholeShare / 100
 
 // share reads a whole number of percent.
-func (a *arguments) share(key string) corehour.BasisPoints {
-	n, err := strconv.Atoi(strings.TrimSuffix(a.text(key, "0%"), "%"))
+func (a *arguments) share(key, otherwise string) corehour.BasisPoints {
+	n, err := strconv.Atoi(strings.TrimSuffix(a.text(key, otherwise), "%"))
 	a.check(err)
 	return corehour.BasisPoints(n) * percent
 }

@@ -45,10 +45,7 @@ func (s *State) amendBid(c AmendBid) Reply {
 	case next.open <= 0:
 		return s.cancelOneBid(c.Consumer, c.Bid)
 	}
-	if refusal := s.checkTerms(&next); refusal.Rejected() {
-		return refusal
-	}
-	if refusal := s.checkWindow(&next, next.nextPiece()); refusal.Rejected() {
+	if refusal := s.checkTerms(&next, next.nextPiece()); refusal.Rejected() {
 		return refusal
 	}
 	hold, refusal := worstCase(&next.Bid, next.open, next.left, s.accountNamed[b.Consumer].available+b.hold)

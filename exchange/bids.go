@@ -76,7 +76,10 @@ func (s *State) restOrClose(b *bid, ref orderbook.BidRef, reply *Reply) {
 	if s.bids[b.ID] == nil {
 		reply.Closed = b.closedFor()
 	} else {
-		reply.Open, reply.Left = b.open, b.left
+		reply.Open = b.open
+		if b.MinPiece > 0 {
+			reply.Left = b.left
+		}
 	}
 	reply.Hold = b.hold + b.leaseHolds
 }

@@ -20,8 +20,6 @@ func (s *State) placeOffer(c PlaceOffer) Reply {
 	switch refusal := s.checkOffer(&o.Offer); {
 	case refusal.Rejected():
 		return refusal
-	case o.ClientID != "" && !corehour.ValidName(o.ClientID):
-		return badName("client_id")
 	case len(s.offers) >= MaxOpenOffers:
 		return reject(CodeTooMany, "", "the exchange has no room for more open offers")
 	}
@@ -60,7 +58,7 @@ func (s *State) offerOf(c PlaceOffer, provider *account) corehour.Offer {
 }
 
 // checkOffer refuses terms that are out of their range, of a new offer or of one
-// that is amended.
+// that is amended, in an order that stays (see checkTerms).
 func (s *State) checkOffer(o *corehour.Offer) Reply {
 	_, knownRegion := s.regionNamed[o.Region]
 	switch {
@@ -68,6 +66,8 @@ func (s *State) checkOffer(o *corehour.Offer) Reply {
 		return reject(CodeUnknownProduct, "product", "there is no such product")
 	case !knownRegion:
 		return reject(CodeUnknownRegion, "region", "there is no such region")
+	case o.ClientID != "" && !corehour.ValidName(o.ClientID):
+		return badName("client_id")
 	case o.Units < 1 || o.Units > corehour.MaxUnits:
 		return reject(CodeOutOfRange, "units", "units are 1 to 1000000")
 	case o.To > s.startable().Add(maxAhead):
@@ -76,15 +76,17 @@ func (s *State) checkOffer(o *corehour.Offer) Reply {
 		return reject(CodeOutOfRange, "min_duration_minutes", "a minimum duration is 1 minute to 366 days")
 	case o.To.Sub(max(o.From, s.startable())) < o.MinDuration:
 		return reject(CodeWindowTooShort, "to", "no lease of the minimum duration fits between now and the end of the window")
+	}
+	if refusal := s.checkCarbon(o); refusal.Rejected() {
+		return refusal
+	}
+	switch {
 	case o.SLA < corehour.SLABasic || o.SLA > corehour.SLAPremium:
 		return reject(CodeOutOfRange, "sla", "a tier is basic, standard or premium")
 	case o.MinFill < 1 || o.MinFill > o.Units:
 		return reject(CodeOutOfRange, "min_fill", "a minimum fill is 1 to the offer's units")
 	case o.TakeOrPay < 0 || o.TakeOrPay > corehour.WholeShare:
 		return reject(CodeOutOfRange, "take_or_pay_bps", "a share is 0 to 10000 basis points")
-	}
-	if refusal := s.checkCarbon(o); refusal.Rejected() {
-		return refusal
 	}
 	return checkPrice(o.Price, "price")
 }

@@ -21,8 +21,8 @@ type Reply struct {
 	Closed corehour.CloseReason `cbor:"9,keyasint,omitempty"`
 	// Hold is what a bid holds after its fills, over open units and leases.
 	Hold corehour.Money `cbor:"10,keyasint,omitempty"`
-	// Left is how many minutes each open unit still seeks: the bid's duration, of
-	// a splittable bid what its pieces have not covered.
+	// Left is how many minutes of its duration a splittable bid still seeks; zero
+	// for other bids.
 	Left corehour.Minutes `cbor:"11,keyasint,omitempty"`
 	// Members answers for each bid of a group in the order of the command. One
 	// that was not placed, because one before it filled, has no Bid and is Closed

@@ -25,10 +25,7 @@ func (s *State) newBid(c PlaceBid) (*bid, orderbook.Bid, Reply) {
 	case b.ClientID != "" && !corehour.ValidName(b.ClientID):
 		return nil, none, badName("client_id")
 	}
-	if refusal := s.checkTerms(b); refusal.Rejected() {
-		return nil, none, refusal
-	}
-	if refusal := s.checkWindow(b, b.Duration); refusal.Rejected() {
+	if refusal := s.checkTerms(b, b.Duration); refusal.Rejected() {
 		return nil, none, refusal
 	}
 	entry, refusal := s.bookBid(b)
@@ -60,8 +57,26 @@ func (b *bid) isAllOrNone() bool {
 }
 
 // checkTerms refuses what is out of its range, in a new bid or one that is
-// amended.
-func (s *State) checkTerms(b *bid) Reply {
+// amended, and a window in which a lease of the needed length does not fit. The
+// order of checks is part of the answers that are kept, so new ones only refuse
+// what is new.
+func (s *State) checkTerms(b *bid, need corehour.Minutes) Reply {
+	for _, check := range [...]func() Reply{
+		func() Reply { return checkSize(&b.Bid) },
+		func() Reply { return s.checkWindow(&b.Bid, need) },
+		func() Reply { return checkConditions(&b.Bid) },
+		func() Reply { return s.checkTimeInForce(&b.Bid) },
+		func() Reply { return checkPrice(b.Limit, "limit_price") },
+		func() Reply { return checkPlaces(&b.Bid) },
+	} {
+		if refusal := check(); refusal.Rejected() {
+			return refusal
+		}
+	}
+	return Reply{}
+}
+
+func checkSize(b *corehour.Bid) Reply {
 	switch {
 	case b.Units < 1 || b.Units > corehour.MaxUnits:
 		return reject(CodeOutOfRange, "units", "units are 1 to 1000000")
@@ -69,6 +84,12 @@ func (s *State) checkTerms(b *bid) Reply {
 		return reject(CodeOutOfRange, "duration_minutes", "a duration is 1 minute to 366 days")
 	case int64(b.Units)*int64(b.Duration) > corehour.MaxUnitMinutes:
 		return reject(CodeTooLarge, "units", "units x duration is more than 2500000000 unit-hours")
+	}
+	return Reply{}
+}
+
+func checkConditions(b *corehour.Bid) Reply {
+	switch {
 	case b.MaxCarbon != nil && (*b.MaxCarbon < 0 || *b.MaxCarbon > corehour.MaxCarbonRate):
 		return reject(CodeOutOfRange, "max_carbon_g", "carbon is 0 to 1000000 g per unit-hour")
 	case b.CarbonPrice < 0 || b.CarbonPrice > corehour.MaxCarbonPrice:
@@ -86,17 +107,11 @@ func (s *State) checkTerms(b *bid) Reply {
 	case b.MinPiece > 0 && b.MinFill != 1 && b.MinFill != b.Units:
 		return reject(CodeExclusive, "min_fill", "each piece of a splittable bid has all its units")
 	}
-	if refusal := s.checkTimeInForce(b); refusal.Rejected() {
-		return refusal
-	}
-	if refusal := checkPlaces(&b.Bid); refusal.Rejected() {
-		return refusal
-	}
-	return checkPrice(b.Limit, "limit_price")
+	return Reply{}
 }
 
 // checkWindow refuses a window in which a lease of the needed length does not fit.
-func (s *State) checkWindow(b *bid, need corehour.Minutes) Reply {
+func (s *State) checkWindow(b *corehour.Bid, need corehour.Minutes) Reply {
 	switch {
 	case b.EarliestStart > s.startable().Add(maxAhead):
 		return reject(CodeOutOfRange, "earliest_start", "a bid starts within twenty years")
@@ -110,7 +125,7 @@ func (s *State) checkWindow(b *bid, need corehour.Minutes) Reply {
 	return Reply{}
 }
 
-func (s *State) checkTimeInForce(b *bid) Reply {
+func (s *State) checkTimeInForce(b *corehour.Bid) Reply {
 	timed := b.TimeInForce == corehour.GoodTillTime
 	rests := timed || b.TimeInForce == corehour.GoodTillCancelled
 	switch {

@@ -83,7 +83,8 @@ var transcriptCommands = map[string]Command{
 	"tick": Tick{}, "product": DefineProduct{}, "region": DefineRegion{}, "fee": SetFee{}, "account": OpenAccount{},
 	"deposit": Deposit{}, "payout": PayOut{}, "offer": PlaceOffer{}, "cancel-offer": CancelOffer{}, "bid": PlaceBid{},
 	"cancel-bid": CancelBid{}, "accept": AcceptLease{}, "start": StartLease{}, "end": EndLease{}, "charge": PostCharge{},
-	"settle": SettleLease{},
+	"settle": SettleLease{}, "zone": DefineZone{}, "intensity": SetIntensity{}, "group": PlaceBidGroup{},
+	"amend-bid": AmendBid{}, "amend-offer": AmendOffer{}, "cancel-all": CancelAll{},
 }
 
 func (m *machine) run(line string) {
@@ -107,9 +108,16 @@ func (m *machine) run(line string) {
 		m.t.Fatalf("unknown command: %s", line)
 	}
 	cmd := reflect.New(reflect.TypeOf(kind))
+	into := cmd.Elem()
 	for _, word := range words[1:] {
+		if word == "|" { // the next bid of a group
+			bids := cmd.Elem().FieldByName("Bids")
+			bids.Set(reflect.Append(bids, reflect.Zero(bids.Type().Elem())))
+			into = bids.Index(bids.Len() - 1)
+			continue
+		}
 		name, value, _ := strings.Cut(word, "=")
-		if err := assign(cmd.Elem(), name, value); err != nil {
+		if err := assign(into, name, value); err != nil {
 			m.t.Fatalf("%s: %v", line, err)
 		}
 	}
@@ -145,6 +153,10 @@ func assign(v reflect.Value, name, text string) error {
 	if nested {
 		return assign(f, rest, text)
 	}
+	return setTextOf(f, text)
+}
+
+func setTextOf(f reflect.Value, text string) error {
 	if f.Kind() == reflect.Pointer {
 		f.Set(reflect.New(f.Type().Elem()))
 		f = f.Elem()
@@ -162,7 +174,11 @@ func assign(v reflect.Value, name, text string) error {
 		f.SetBool(text == "true")
 	case reflect.Slice:
 		for item := range strings.SplitSeq(text, ",") {
-			f.Set(reflect.Append(f, reflect.ValueOf(item).Convert(f.Type().Elem())))
+			element := reflect.New(f.Type().Elem()).Elem()
+			if err := setTextOf(element, item); err != nil {
+				return err
+			}
+			f.Set(reflect.Append(f, element))
 		}
 	default:
 		n, err := strconv.ParseInt(text, 10, 64)
@@ -196,10 +212,23 @@ func describeReply(r *Reply) string {
 	if r.Open > 0 {
 		words = append(words, fmt.Sprintf("open %d", r.Open))
 	}
+	if r.Left > 0 {
+		words = append(words, fmt.Sprintf("left %d min", r.Left))
+	}
 	if r.Closed != "" {
 		words = append(words, "closed: "+string(r.Closed))
 	}
-	return strings.Join(words, " ") + "\n"
+	if r.Cancelled > 0 {
+		words = append(words, fmt.Sprintf("cancelled %d", r.Cancelled))
+	}
+	if r.More {
+		words = append(words, "and more are left")
+	}
+	lines := strings.Join(words, " ") + "\n"
+	for i := range r.Members {
+		lines += "- " + describeReply(&r.Members[i])
+	}
+	return lines
 }
 
 func describeEvent(e pendingEvent) string {
@@ -211,15 +240,26 @@ func describeData(data any) string {
 	switch d := data.(type) {
 	case corehour.BidPlaced:
 		return fmt.Sprintf("%d units for %d min in %s..%s, hold %s", d.Units, d.Duration, hm(d.EarliestStart), hm(d.LatestEnd), d.Hold)
+	case corehour.BidAmended:
+		return fmt.Sprintf("%d units in %s..%s at %s, %s open, hold %s, %s more", d.Units, hm(d.EarliestStart), hm(d.LatestEnd),
+			d.Limit, describeSought(d.Open, d.Left), d.Hold, d.HoldChange)
 	case corehour.BidClosed:
-		return fmt.Sprintf("%s, %d open, released %s", d.Reason, d.Open, d.Released)
+		return fmt.Sprintf("%s, %s open, released %s", d.Reason, describeSought(d.Open, d.Left), d.Released)
+	case corehour.OfferAmended:
+		return describeData(d.Offer)
+	case corehour.IntensitySet:
+		return fmt.Sprintf("from %s: %v", hm(d.From), d.Values)
 	case corehour.Offer:
-		return fmt.Sprintf("%d units in %s..%s at %s", d.Units, hm(d.From), hm(d.To), d.Price)
+		text := fmt.Sprintf("%d units in %s..%s at %s", d.Units, hm(d.From), hm(d.To), d.Price)
+		if d.Energy > 0 {
+			text += fmt.Sprintf(", %s Wh in %s", d.Energy, d.Zone)
+		}
+		return text
 	case corehour.OfferClosed:
 		return string(d.Reason)
 	case corehour.LeaseMatched:
-		return fmt.Sprintf("%s x %s: %d units in %s..%s at %s, hold %s, released %s, bid open %d",
-			d.Bid, d.Offer, d.Units, hm(d.Start), hm(d.End), d.Price, d.Hold, d.Released, d.BidOpen)
+		return fmt.Sprintf("%s x %s: %d units in %s..%s at %s, %s g, hold %s, released %s, bid open %s",
+			d.Bid, d.Offer, d.Units, hm(d.Start), hm(d.End), d.Price, d.Carbon, d.Hold, d.Released, describeSought(d.BidOpen, d.BidLeft))
 	case corehour.LeaseEnded:
 		return fmt.Sprintf("%s at %s, free from %s", d.Status, d.EndedAt.Time().Format("02T15:04:05"), hm(d.FreeFrom))
 	case corehour.ChargePosted:
@@ -234,19 +274,51 @@ func describeData(data any) string {
 	return fmt.Sprintf("%v", data)
 }
 
+func describeSought(open corehour.Units, left corehour.Minutes) string {
+	if open == 0 && left == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d x %d min", open, left)
+}
+
 func hm(m corehour.Minute) string { return m.Time().Format("02T15:04") }
 
-// checkInvariants are DESIGN's sentences about the state alone.
-func checkInvariants(t interface {
+// fataler is a test, or one that rapid drives.
+type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)
-}, s *State) {
+}
+
+// checkSought holds what a bid says it seeks against its book, and the pieces of
+// a splittable bid against what is left of it.
+func checkSought(t fataler, s *State, b *bid) {
+	t.Helper()
+	open, left, ok := s.bookOf(b.Product).Open(b.ref)
+	if !ok || open != b.open || left != b.left {
+		t.Fatalf("%s seeks %d x %d min, its book says %d x %d min (%t)", b.ID, b.open, b.left, open, left, ok)
+	}
+	covered, end := corehour.Minutes(0), corehour.Minute(0)
+	for _, piece := range b.taken {
+		if piece.From < end || piece.To.Sub(piece.From) < b.MinPiece {
+			t.Fatalf("the pieces of %s overlap or are too short: %v", b.ID, b.taken)
+		}
+		end = piece.To
+		covered += piece.To.Sub(piece.From)
+	}
+	if covered+b.left != b.Duration || b.MinPiece == 0 && covered > 0 {
+		t.Fatalf("%s has pieces of %d min and %d left of %d", b.ID, covered, b.left, b.Duration)
+	}
+}
+
+// checkInvariants are DESIGN's sentences about the state alone.
+func checkInvariants(t fataler, s *State) {
 	t.Helper()
 	held := make(map[corehour.AccountID]corehour.Money)
 	for _, b := range s.bids {
-		if want := corehour.Cost(b.Limit, b.open, b.Duration); b.hold != want || b.open < 1 || b.open > b.Units {
-			t.Fatalf("%s has %d of %d open and holds %s, want %s", b.ID, b.open, b.Units, b.hold, want)
+		if want := corehour.Cost(b.Limit, b.open, b.left); b.hold != want || b.open < 1 || b.open > b.Units {
+			t.Fatalf("%s has %d of %d open for %d min and holds %s, want %s", b.ID, b.open, b.Units, b.left, b.hold, want)
 		}
+		checkSought(t, s, b)
 		held[b.Consumer] += b.hold
 	}
 	type minute struct {

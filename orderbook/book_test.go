@@ -64,16 +64,25 @@ func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
 		"least fill too high": {"within its limits", offer(func(o *Offer) { o.MinFill = 5 })},
 		"no least duration":   {"within its limits", offer(func(o *Offer) { o.MinDuration = 0 })},
 		"released twice": {"never more than offered", func(b *Book) {
-			b.Release(100, 1, 4, 120, 130)
-			b.Release(100, 1, 4, 120, 130)
+			own := plainOffer(3, 4)
+			own.Org = 1 // the waiting bid's, which therefore can't take it
+			o := b.RestoreOffer(own)
+			b.RestoreLease(o, 4, 120, 130)
+			b.Release(100, o, 4, 120, 130)
+			b.Release(100, o, 4, 120, 130)
+		}},
+		"restored twice": {"never oversold", func(b *Book) {
+			o := b.RestoreOffer(plainOffer(3, 4))
+			b.RestoreLease(o, 4, 120, 130)
+			b.RestoreLease(o, 1, 129, 131)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := New()
+			b := New(NewGrid())
 			b.PlaceOffer(100, plainOffer(1, 4))
-			b.PlaceBid(100, plainBid(2, 40_000))
-			if open, ok := b.Open(2); !ok || open != 40_000-4*(900/60) {
-				t.Fatalf("the bid has %d open, %t", open, ok)
+			ref, _ := b.PlaceBid(100, plainBid(2, 40_000))
+			if open, left, ok := b.Open(ref); !ok || open != 40_000-4*(900/60) || left != 60 {
+				t.Fatalf("the bid has %d open for %d minutes, %t", open, left, ok)
 			}
 			wantPanic(t, test.want, func() { test.do(b) })
 		})
@@ -81,10 +90,10 @@ func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
 }
 
 func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
-	b := New()
+	b := New(NewGrid())
 	o := plainOffer(1, 4)
 	o.From = 100
-	b.PlaceOffer(200, o)
+	ref, _ := b.PlaceOffer(200, o)
 	for _, test := range []struct {
 		from, to corehour.Minute
 		want     corehour.Units
@@ -96,13 +105,13 @@ func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
 		{300, 1_001, 0},
 		{1_000, 1_001, 0},
 	} {
-		if free, ok := b.Free(1, test.from, test.to); !ok || free != test.want {
+		if free, ok := b.Free(ref, test.from, test.to); !ok || free != test.want {
 			t.Errorf("Free(%d, %d) = %d, %t, want %d", test.from, test.to, free, ok, test.want)
 		}
 	}
-	b = New()
-	b.PlaceOffer(0, o)
-	if free, _ := b.Free(1, 99, 200); free != 0 {
+	b = New(NewGrid())
+	ref, _ = b.PlaceOffer(0, o)
+	if free, _ := b.Free(ref, 99, 200); free != 0 {
 		t.Errorf("%d units are free before the window begins", free)
 	}
 }
@@ -110,19 +119,20 @@ func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
 // TestBook_SteadyMatchingDoesNotAllocate: a command's fills are gone with the next one, and
 // a steady market does not allocate for them.
 func TestBook_SteadyMatchingDoesNotAllocate(t *testing.T) {
-	b := New()
+	b := New(NewGrid())
+	refs := map[corehour.OfferID]OfferRef{}
 	for id := range uint64(50) {
-		b.PlaceOffer(0, plainOffer(id+1, 64))
+		refs[corehour.OfferID(id+1)], _ = b.PlaceOffer(0, plainOffer(id+1, 64))
 	}
 	bid := plainBid(100, 8)
 	bid.TimeInForce = corehour.ImmediateOrCancel
 	if n := testing.AllocsPerRun(200, func() {
-		fills := b.PlaceBid(0, bid)
-		if len(fills) != 1 {
-			t.Fatalf("%d fills", len(fills))
+		_, out := b.PlaceBid(0, bid)
+		if len(out.Fills) != 1 {
+			t.Fatalf("%d fills", len(out.Fills))
 		}
-		f := fills[0]
-		b.Release(0, f.Offer, f.Units, f.Start, f.End)
+		f := out.Fills[0]
+		b.Release(0, refs[f.Offer], f.Units, f.Start, f.End)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

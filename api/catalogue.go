@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -24,9 +25,28 @@ func (b *DefineProduct) check(c *checker) { c.text("unit", b.Unit) }
 // DefineRegion is the body of POST /v1/regions.
 type DefineRegion struct {
 	ID        corehour.RegionID `json:"id" maxLength:"64" doc:"The region's name, forever." example:"europe-north1"`
-	Country   string            `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2." example:"FI"`
+	Country   Country           `json:"country" doc:"ISO 3166-1 alpha-2." example:"FI"`
 	Continent Continent         `json:"continent" doc:"The continent." example:"europe"`
 	Zone      corehour.ZoneID   `json:"zone" maxLength:"64" doc:"The electricity grid zone whose carbon intensity applies." example:"FI"`
+}
+
+// Country is an ISO 3166-1 alpha-2 code.
+type Country string
+
+const countryPattern = "^[A-Z]{2}$"
+
+// UnmarshalText reads two capital letters.
+func (c *Country) UnmarshalText(b []byte) error {
+	if len(b) != 2 || b[0] < 'A' || b[0] > 'Z' || b[1] < 'A' || b[1] > 'Z' {
+		return errors.New("expected two capital letters")
+	}
+	*c = Country(b)
+	return nil
+}
+
+// Schema is two capital letters; huma calls it.
+func (Country) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: countryPattern}
 }
 
 // Continent is one of corehour.Continents.
@@ -83,7 +103,7 @@ func (s *Server) registerCatalogue() {
 		roles: []Role{RoleOperator}, status: http.StatusCreated,
 	}, func(ctx context.Context, _ Caller, in *withBody[DefineRegion]) (*created[corehour.Region], error) {
 		b := &in.Body.value
-		r := corehour.Region{ID: b.ID, Country: b.Country, Continent: string(b.Continent), Zone: b.Zone}
+		r := corehour.Region{ID: b.ID, Country: string(b.Country), Continent: string(b.Continent), Zone: b.Zone}
 		if _, err := s.submit(ctx, exchange.DefineRegion{Region: r}); err != nil {
 			return nil, err
 		}

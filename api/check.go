@@ -11,7 +11,8 @@ import (
 // can be said of the request alone is checked here, so that obvious mistakes
 // cost no place in the log; the exchange checks everything again.
 type checker struct {
-	found []FieldProblem
+	found  []FieldProblem
+	within string // the part of the body that is being checked, "" for all of it
 }
 
 // checked is a body that checks itself after it was decoded.
@@ -19,8 +20,16 @@ type checked interface {
 	check(c *checker)
 }
 
+// add notes a problem of a field, or of the whole body where the field is "".
 func (c *checker) add(code corehour.Code, field, format string, args ...any) {
-	c.found = append(c.found, FieldProblem{Code: code, Field: bodyField(field), Detail: fmt.Sprintf(format, args...)})
+	place := "body"
+	if c.within != "" {
+		place += "." + c.within
+	}
+	if field != "" {
+		place += "." + field
+	}
+	c.found = append(c.found, FieldProblem{Code: code, Field: place, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) price(field string, p corehour.Price) {
@@ -50,6 +59,18 @@ func (c *checker) carbonPrice(field string, p corehour.CarbonPrice) {
 	}
 }
 
+func (c *checker) energy(field string, e corehour.Energy) {
+	if e <= 0 || e > corehour.MaxEnergy {
+		c.add(exchange.CodeOutOfRange, field, "expected more than 0 and at most %s", corehour.MaxEnergy)
+	}
+}
+
+func (c *checker) intensity(field string, i corehour.Intensity) {
+	if i < 0 || i > corehour.MaxIntensity {
+		c.add(exchange.CodeOutOfRange, field, "expected 0 to %s", corehour.MaxIntensity)
+	}
+}
+
 func (c *checker) text(field, s string) {
 	if len(s) > corehour.MaxTextBytes {
 		c.add(exchange.CodeOutOfRange, field, "expected at most %d bytes", corehour.MaxTextBytes)
@@ -59,6 +80,14 @@ func (c *checker) text(field, s string) {
 func (c *checker) minute(field string, m corehour.Minute) {
 	if m < 0 || m > corehour.MaxMinute {
 		c.add(exchange.CodeOutOfRange, field, "expected %s to %s", corehour.Minute(0), corehour.MaxMinute)
+	}
+}
+
+// hour checks a minute that begins an hour.
+func (c *checker) hour(field string, m corehour.Minute) {
+	c.minute(field, m)
+	if m >= 0 && m%corehour.Minute(corehour.MinutesPerHour) != 0 {
+		c.add(corehour.CodeInvalid, field, "expected a whole hour")
 	}
 }
 

@@ -27,6 +27,15 @@ type Exchange interface {
 	Bids(ctx context.Context, q exchange.BidQuery) ([]exchange.BidView, error)
 	Lease(ctx context.Context, id corehour.LeaseID) (exchange.LeaseView, error)
 	Leases(ctx context.Context, q exchange.LeaseQuery) ([]exchange.LeaseView, error)
+
+	Zones(ctx context.Context) ([]corehour.Zone, error)
+	Intensity(ctx context.Context, zone corehour.ZoneID) (exchange.IntensityCurve, error)
+	// Explain and ExplainOpen change nothing. Their errors name the command's field.
+	Explain(ctx context.Context, c exchange.PlaceBid) (exchange.Explanation, error)
+	ExplainOpen(ctx context.Context, consumer corehour.AccountID, id corehour.BidID) (exchange.Explanation, error)
+	Depth(ctx context.Context, q exchange.DepthQuery) (exchange.Depth, error)
+	TopOfBook(ctx context.Context, q exchange.TopQuery) (exchange.TopOfBook, error)
+	HeatMap(ctx context.Context, q exchange.HeatQuery) (exchange.HeatMap, error)
 }
 
 // submit sends a command; a refusal becomes a problem.
@@ -44,17 +53,17 @@ func (s *Server) submit(ctx context.Context, c exchange.Command) (exchange.Reply
 // change submits a command about something that the caller was just shown to
 // own. Where the exchange does not know it as open or running any more, that is
 // not missing but over.
-func (s *Server) change(ctx context.Context, c exchange.Command, over *corehour.Error) error {
+func (s *Server) change(ctx context.Context, c exchange.Command, over *corehour.Error) (exchange.Reply, error) {
 	reply, err := s.config.Exchange.Submit(ctx, c)
 	switch {
 	case err != nil:
-		return err
+		return reply, err
 	case reply.Code == exchange.CodeUnknownOffer, reply.Code == exchange.CodeUnknownBid, reply.Code == exchange.CodeUnknownLease:
-		return over
+		return reply, over
 	case reply.Rejected():
-		return rejection(&reply)
+		return reply, rejection(&reply)
 	}
-	return nil
+	return reply, nil
 }
 
 // closedAlready says that an order is not in the book any more.

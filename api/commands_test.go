@@ -21,6 +21,8 @@ func minuteAt(text string) corehour.Minute {
 	return m
 }
 
+func ptr[T any](v T) *T { return &v }
+
 func instantAt(text string) corehour.Instant {
 	var i corehour.Instant
 	if err := i.UnmarshalText([]byte(text)); err != nil {
@@ -30,12 +32,14 @@ func instantAt(text string) corehour.Instant {
 }
 
 func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
-	carbon := corehour.CarbonRate(100_000)
+	carbon, share := corehour.CarbonRate(100_000), corehour.BasisPoints(5000)
 	fullBid := exchange.PlaceBid{
 		Product: "cpu.standard", Consumer: labA, Units: 16, Duration: 120,
 		EarliestStart: minuteAt("2026-03-01T12:00:00Z"), LatestEnd: minuteAt("2026-03-02T12:00:00Z"), Limit: 40_000_000,
-		Regions:   corehour.Allowed[corehour.RegionID]{Allow: []corehour.RegionID{"europe-north1"}, Deny: []corehour.RegionID{"us-east1"}},
-		Providers: corehour.Allowed[corehour.AccountID]{Allow: []corehour.AccountID{dcNorth}, Deny: []corehour.AccountID{dcSouth}},
+		Regions:    corehour.Allowed[corehour.RegionID]{Allow: []corehour.RegionID{"europe-north1"}, Deny: []corehour.RegionID{"us-east1"}},
+		Providers:  corehour.Allowed[corehour.AccountID]{Allow: []corehour.AccountID{dcNorth}, Deny: []corehour.AccountID{dcSouth}},
+		Countries:  corehour.Allowed[string]{Allow: []string{"FI", "SE"}, Deny: []string{"US"}},
+		Continents: corehour.Allowed[string]{Allow: []string{"europe"}, Deny: []string{"asia"}}, MaxTakeOrPay: &share, MinPiece: 60, PostOnly: true,
 		MaxCarbon: &carbon, CarbonPrice: 80_500_000_000, MinSLA: corehour.SLAStandard, Interruptible: true, MinFill: 4, MaxLeases: 3,
 		TimeInForce: corehour.GoodTillTime, ExpiresAt: instantAt("2026-03-01T18:00:00Z"), ClientID: "b-1",
 	}
@@ -56,13 +60,38 @@ func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
 		{"a full offer", "provider", "POST", "/v1/offers", goodOffer, exchange.PlaceOffer{
 			Product: "cpu.standard", Provider: dcNorth, Region: "europe-north1", Units: 64,
 			From: minuteAt("2026-03-01T12:00:00Z"), To: minuteAt("2026-04-01T00:00:00Z"), Price: 31_500_000, Carbon: 3250,
-			SLA: corehour.SLAStandard, Interruptible: true, MinFill: 2, MinDuration: 60, TakeOrPay: 2500, ClientID: "o-1"}},
+			SLA: corehour.SLAStandard, Interruptible: true, MinFill: 2, MinDuration: 60, TakeOrPay: 2500, PostOnly: true, ClientID: "o-1"}},
 		{"a bare offer", "provider", "POST", "/v1/offers",
 			`{"product":"p","region":"r","units":1,"to":"2026-04-01T02:00:00+02:00","price":"1","carbon_g":"0","sla":"basic"}`, exchange.PlaceOffer{
 				Product: "p", Provider: dcNorth, Region: "r", Units: 1, To: minuteAt("2026-04-01T00:00:00Z"), Price: 1_000_000_000, SLA: corehour.SLABasic}},
 		{"a full bid", "consumer", "POST", "/v1/bids", goodBid, fullBid},
 		{"a bare bid", "consumer", "POST", "/v1/bids", `{"product":"p","units":1,"duration_minutes":1,"limit_price":"0.000001"}`,
 			exchange.PlaceBid{Product: "p", Consumer: labA, Units: 1, Duration: 1, Limit: 1000}},
+		{"an offer that follows its grid", "provider", "POST", "/v1/offers",
+			`{"product":"p","region":"r","units":1,"to":"2026-04-01T00:00:00Z","price":"1","energy_wh":"2.355","zone":"FI","sla":"basic"}`, exchange.PlaceOffer{
+				Product: "p", Provider: dcNorth, Region: "r", Units: 1, To: minuteAt("2026-04-01T00:00:00Z"), Price: 1_000_000_000, Energy: 2355, Zone: "FI", SLA: corehour.SLABasic}},
+		{"a bid that accepts no take-or-pay", "consumer", "POST", "/v1/bids", `{"product":"p","units":1,"duration_minutes":1,"limit_price":"0.000001","max_take_or_pay_bps":0}`,
+			exchange.PlaceBid{Product: "p", Consumer: labA, Units: 1, Duration: 1, Limit: 1000, MaxTakeOrPay: new(corehour.BasisPoints)}},
+		{"a group", "consumer", "POST", "/v1/bid-groups", goodGroup, exchange.PlaceBidGroup{Consumer: labA, ClientID: "g-1", Bids: []exchange.PlaceBid{
+			{Product: "cpu.standard", Consumer: labA, Units: 16, Duration: 120, Limit: 40_000_000},
+			{Product: "cpu.standard", Consumer: labA, Units: 8, Duration: 240, Limit: 50_000_000}}}},
+		{"every change of a bid", "consumer", "PATCH", "/v1/bids/bid-1", goodBidChange, exchange.AmendBid{
+			Consumer: labA, Bid: 1, Units: ptr[corehour.Units](12), Limit: ptr[corehour.Price](45_000_000),
+			EarliestStart: ptr(minuteAt("2026-03-01T13:00:00Z")), LatestEnd: ptr(minuteAt("2026-03-03T12:00:00Z")),
+			MaxCarbon: ptr[corehour.CarbonRate](150_000), CarbonPrice: ptr[corehour.CarbonPrice](100_000_000_000),
+			MinFill: ptr[corehour.Units](2), ExpiresAt: ptr(instantAt("2026-03-01T20:00:00Z"))}},
+		{"one change of a bid", "consumer", "PATCH", "/v1/bids/bid-1", `{"carbon_price":"0"}`, exchange.AmendBid{Consumer: labA, Bid: 1, CarbonPrice: new(corehour.CarbonPrice)}},
+		{"every change of an offer", "provider", "PATCH", "/v1/offers/offer-1", goodSaleChange, exchange.AmendOffer{
+			Provider: dcNorth, Offer: 1, Units: ptr[corehour.Units](32), Price: ptr[corehour.Price](29_500_000),
+			From: ptr(minuteAt("2026-03-01T13:00:00Z")), To: ptr(minuteAt("2026-05-01T00:00:00Z")), MinFill: ptr[corehour.Units](4), MinDuration: ptr[corehour.Minutes](30)}},
+		{"no bid of a name any more", "consumer", "DELETE", "/v1/bids?client_id=b-1", "", exchange.CancelBid{Consumer: labA, ClientID: "b-1"}},
+		{"no offer of a name any more", "provider", "DELETE", "/v1/offers?client_id=o-1", "", exchange.CancelOffer{Provider: dcNorth, ClientID: "o-1"}},
+		{"no order any more", "consumer", "POST", "/v1/accounts/lab-a/cancel-all", `{}`, exchange.CancelAll{Account: labA}},
+		{"no order of a product any more", "provider", "POST", "/v1/accounts/dc-north/cancel-all", `{"product":"p"}`, exchange.CancelAll{Account: dcNorth, Product: "p"}},
+		{"no order of a provider any more", "operator", "POST", "/v1/accounts/dc-north/cancel-all", `{}`, exchange.CancelAll{Account: dcNorth}},
+		{"a zone", "operator", "PUT", "/v1/zones/FI", `{"mean_g_per_kwh":"93.5"}`, exchange.DefineZone{Zone: corehour.Zone{ID: "FI", Mean: 93_500}}},
+		{"a curve", "operator", "PUT", "/v1/zones/FI/intensity", goodIntensity, exchange.SetIntensity{
+			Zone: "FI", From: minuteAt("2026-03-01T12:00:00Z"), Values: []corehour.Intensity{93_500, 0, 10_000_000}}},
 		{"no offer any more", "provider", "DELETE", "/v1/offers/offer-1", "", exchange.CancelOffer{Provider: dcNorth, Offer: 1}},
 		{"no bid any more", "consumer", "DELETE", "/v1/bids/bid-1", "", exchange.CancelBid{Consumer: labA, Bid: 1}},
 		{"acceptance", "provider", "POST", "/v1/leases/lease-1/accept", "", exchange.AcceptLease{Provider: dcNorth, Lease: 1}},
@@ -73,6 +102,7 @@ func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
+			f.exchange.reply.Bid, f.exchange.reply.Offer = 1, 1
 			if a := f.ask(t, c.who, c.method, c.target, c.body); a.status >= 300 {
 				t.Fatalf("%d %s", a.status, a.body)
 			}
@@ -83,7 +113,7 @@ func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
 	}
 }
 
-const bidAnswer = `{"bid":"bid-7","status":"closed","units":16,"filled":14,"open":0,"closed":"max_leases","hold":"1.25","fills":[` +
+const bidAnswer = `{"bid":"bid-7","status":"closed","units":16,"filled":14,"open":0,"left_minutes":0,"closed":"max_leases","hold":"1.25","fills":[` +
 	`{"lease":"lease-8","bid":"bid-7","offer":"offer-1","provider":"dc-north","region":"europe-north1","units":10,` +
 	`"start":"2026-03-01T12:00:00Z","end":"2026-03-01T14:00:00Z","price":"0.0315","carbon_g":"3.25"},` +
 	`{"lease":"lease-9","bid":"bid-7","offer":"offer-2","provider":"dc-south","region":"us-east1","units":4,` +
@@ -99,13 +129,14 @@ func TestPlaceBid_AnswerSaysWhatItGotAndARepeatGetsTheSame(t *testing.T) {
 				Start: minuteAt("2026-03-01T13:00:00Z"), End: minuteAt("2026-03-01T15:00:00Z"), Price: 30_000_000, Carbon: 310_000},
 		},
 	}
-	first := f.ask(t, "consumer", "POST", "/v1/bids", goodBid)
+	body := with(goodBid, "min_piece_minutes", "")
+	first := f.ask(t, "consumer", "POST", "/v1/bids", body)
 	if first.status != http.StatusCreated || strings.TrimSpace(first.body) != bidAnswer || first.header.Get(replayHeader) != "" ||
 		first.header.Get("Location") != "/v1/bids/bid-7" || first.header.Get("Content-Type") != "application/json" {
 		t.Errorf("%d %v\n%s", first.status, first.header, first.body)
 	}
 	f.exchange.reply.Repeat = true
-	again := f.ask(t, "consumer", "POST", "/v1/bids", goodBid)
+	again := f.ask(t, "consumer", "POST", "/v1/bids", body)
 	if again.status != http.StatusOK || again.body != first.body || again.header.Get(replayHeader) != "true" {
 		t.Errorf("%d %v\n%s", again.status, again.header, again.body)
 	}
@@ -138,6 +169,8 @@ func TestRejections_BecomeProblems(t *testing.T) {
 		exchange.CodeUnknownProduct: 422, exchange.CodeUnknownRegion: 422, exchange.CodeUnknownAccount: 422,
 		exchange.CodeOutOfRange: 422, exchange.CodeOffTick: 422, exchange.CodeWindowTooShort: 422, exchange.CodeWindowPassed: 422,
 		exchange.CodeExpired: 422, exchange.CodeTooLarge: 422, exchange.CodeTooMany: 422,
+		exchange.CodeUnknownZone: 422, exchange.CodeExclusive: 422,
+		exchange.CodeWouldTrade: 409, exchange.CodeSold: 409, exchange.CodePiecesTaken: 409,
 		exchange.CodeInsufficientFunds: 402,
 		exchange.CodeKeyReused:         409, exchange.CodeAccountExists: 409, exchange.CodeRegionExists: 409, exchange.CodeClosed: 409,
 		exchange.CodeWrongStatus: 409, exchange.CodeChargeGap: 409,
@@ -168,12 +201,18 @@ func TestChanges_OfWhatIsOverAreConflicts(t *testing.T) {
 	}{
 		{"provider", "DELETE", "/v1/offers/offer-1", exchange.CodeUnknownOffer, exchange.CodeClosed, "path.offer"},
 		{"consumer", "DELETE", "/v1/bids/bid-1", exchange.CodeUnknownBid, exchange.CodeClosed, "path.bid"},
+		{"provider", "PATCH", "/v1/offers/offer-1", exchange.CodeUnknownOffer, exchange.CodeClosed, "path.offer"},
+		{"consumer", "PATCH", "/v1/bids/bid-1", exchange.CodeClosed, exchange.CodeClosed, "path.bid"},
 		{"provider", "POST", "/v1/leases/lease-1/accept", exchange.CodeUnknownLease, exchange.CodeWrongStatus, "path.lease"},
 		{"provider", "POST", "/v1/leases/lease-1/start", exchange.CodeWrongStatus, exchange.CodeWrongStatus, "path.lease"},
 	} {
 		f := newFixture(t)
 		f.exchange.reply = exchange.Reply{Code: c.reply, Field: strings.TrimPrefix(c.field, "path."), Message: "in words"}
-		if a := f.ask(t, c.who, c.method, c.target, ""); a.status != 409 || a.problem.Code != c.want || a.problem.Field != c.field {
+		body := ""
+		if c.method == "PATCH" {
+			body = `{"units":3}`
+		}
+		if a := f.ask(t, c.who, c.method, c.target, body); a.status != 409 || a.problem.Code != c.want || a.problem.Field != c.field {
 			t.Errorf("%s %s: %d %s", c.method, c.target, a.status, a.body)
 		}
 	}

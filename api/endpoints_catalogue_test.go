@@ -19,13 +19,15 @@ func catalogueEndpoints() []endpoint {
 	}
 }
 
-func accountEndpoints() []endpoint {
-	accountNames := func(suffix string) []badRequest {
-		return []badRequest{
-			badTarget("/v1/accounts/-x"+suffix, "path.account"), badTarget("/v1/accounts/a%20b"+suffix, "path.account"),
-			badTarget("/v1/accounts/"+strings.Repeat("x", 65)+suffix, "path.account"), badTarget("/v1/accounts/a%0ab"+suffix, "path.account"),
-		}
+// accountNames are paths with what is no account.
+func accountNames(suffix string) []badRequest {
+	return []badRequest{
+		badTarget("/v1/accounts/-x"+suffix, "path.account"), badTarget("/v1/accounts/a%20b"+suffix, "path.account"),
+		badTarget("/v1/accounts/"+strings.Repeat("x", 65)+suffix, "path.account"), badTarget("/v1/accounts/a%0ab"+suffix, "path.account"),
 	}
+}
+
+func accountEndpoints() []endpoint {
 	move := `{"amount":"1000.50","reference":"wire-1"}`
 	moves := func(suffix string) []badRequest {
 		return append(append(accountNames(suffix), amounts("amount", move)...),

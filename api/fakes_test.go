@@ -57,6 +57,7 @@ type fakeExchange struct {
 	queries  []any
 	reply    exchange.Reply
 	err      error
+	queryErr error                     // of questions about the market
 	before   func(ctx context.Context) // runs in every Submit, if set
 
 	offer exchange.OfferView

@@ -59,7 +59,10 @@ func requireWithinLimits(t *testing.T, c exchange.Command) {
 		b.TimeInForce <= corehour.FillOrKill && (b.ClientID == "" || corehour.ValidName(b.ClientID)) &&
 		len(b.Regions.Allow) <= corehour.MaxListed && len(b.Regions.Deny) <= corehour.MaxListed &&
 		len(b.Providers.Allow) <= corehour.MaxListed && len(b.Providers.Deny) <= corehour.MaxListed &&
-		(b.MaxCarbon == nil || *b.MaxCarbon >= 0 && *b.MaxCarbon <= corehour.MaxCarbonRate) && (b.TimeInForce == corehour.GoodTillTime) == (b.ExpiresAt != 0)
+		(b.MaxCarbon == nil || *b.MaxCarbon >= 0 && *b.MaxCarbon <= corehour.MaxCarbonRate) && (b.TimeInForce == corehour.GoodTillTime) == (b.ExpiresAt != 0) &&
+		(b.MaxTakeOrPay == nil || *b.MaxTakeOrPay >= 0 && *b.MaxTakeOrPay <= corehour.WholeShare) && b.MinPiece >= 0 && b.MinPiece <= b.Duration &&
+		len(b.Countries.Allow) <= corehour.MaxListed && len(b.Countries.Deny) <= corehour.MaxListed &&
+		len(b.Continents.Allow) <= len(corehour.Continents) && len(b.Continents.Deny) <= len(corehour.Continents)
 	for _, name := range b.Regions.Allow {
 		within = within && corehour.ValidName(name)
 	}

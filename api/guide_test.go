@@ -31,6 +31,7 @@ func TestGuide_ErrorTableIsThatOfTheCode(t *testing.T) {
 		exchange.CodeUnknownLease, exchange.CodeAccountExists, exchange.CodeRegionExists, exchange.CodeKeyReused, exchange.CodeOutOfRange,
 		exchange.CodeOffTick, exchange.CodeWindowTooShort, exchange.CodeWindowPassed, exchange.CodeExpired, exchange.CodeInsufficientFunds,
 		exchange.CodeTooLarge, exchange.CodeTooMany, exchange.CodeClosed, exchange.CodeWrongStatus, exchange.CodeChargeGap, exchange.CodeChargeTooLarge,
+		exchange.CodeUnknownZone, exchange.CodeWouldTrade, exchange.CodeSold, exchange.CodePiecesTaken, exchange.CodeExclusive,
 		CodeUnknownField, CodeDuplicateField, CodeMissingField, corehour.CodeInvalid, corehour.CodeTooManyItems,
 	} {
 		rejected[code] = statusOf(corehour.KindRejected, code)
@@ -62,6 +63,35 @@ func TestGuide_RoleTableNamesEveryOperation(t *testing.T) {
 		last := e.path[strings.LastIndex(e.path, "/"):]
 		if !strings.Contains(guide, "`"+e.path+"`") && !strings.Contains(guide, " "+e.path+"`") && !strings.Contains(guide, "`"+last+"`") {
 			t.Errorf("%s %s is not in the guide", e.method, e.path)
+		}
+	}
+}
+
+// The guide's examples are requests that are answered.
+func TestGuide_ExamplesAreAnswered(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "docs", "api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```http\n([A-Z]+) (\\S+)\n(.*?)```").FindAllStringSubmatch(string(b), -1)
+	if len(examples) < 12 {
+		t.Errorf("only %d examples", len(examples))
+	}
+	for _, example := range examples {
+		method, target, body := example[1], example[2], strings.TrimSpace(example[3])
+		f := newFixture(t)
+		f.exchange.reply.Bid, f.exchange.reply.Offer = 1, 1
+		var status []int
+		answered := false
+		for _, who := range []string{"provider", "consumer", "operator"} {
+			a := f.ask(t, who, method, target, body)
+			status, answered = append(status, a.status), answered || a.status < 300
+			if a.status >= 300 && a.status != 403 && a.status != 404 {
+				t.Errorf("%s %s as %s: %s", method, target, who, a.body)
+			}
+		}
+		if !answered {
+			t.Errorf("%s %s is answered to nobody: %v", method, target, status)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (s *Server) advanceLease(ctx context.Context, c Caller, id corehour.LeaseID
 		return nil, notFound("lease")
 	}
 	over := &corehour.Error{Kind: corehour.KindConflict, Code: exchange.CodeWrongStatus, Field: "path.lease", Message: "the lease has ended"}
-	if err := s.change(ctx, step, over); err != nil {
+	if _, err := s.change(ctx, step, over); err != nil {
 		return nil, err
 	}
 	if view, err = s.lease(ctx, c, id); err != nil {

@@ -30,6 +30,8 @@ var apiTags = []*huma.Tag{
 	{Name: "accounts", Description: "Accounts and their funds."},
 	{Name: "offers", Description: "Capacity for sale."},
 	{Name: "bids", Description: "Needs for capacity."},
+	{Name: "market", Description: "What is offered and sought, by price, region and hour."},
+	{Name: "zones", Description: "Electricity grid zones and their carbon intensity."},
 	{Name: "leases", Description: "Matches of bids with offers, and their life."},
 	{Name: "deliveries", Description: "The leases that a provider has to serve."},
 	{Name: "usage", Description: "What leases really used."},
@@ -65,6 +67,12 @@ func (s *Server) document() {
 	s.registerAccounts()
 	s.registerOffers()
 	s.registerBids()
+	s.registerGroups()
+	s.registerAmendments()
+	s.registerCancellations()
+	s.registerQuotes()
+	s.registerMarket()
+	s.registerZones()
 	s.registerLeases()
 	s.registerDeliveries()
 	s.registerUsage()

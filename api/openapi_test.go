@@ -275,7 +275,7 @@ func TestOpenAPI_AnswersSatisfyTheirSchemas(t *testing.T) {
 	for _, e := range endpoints() {
 		a := f.ask(t, e.who, e.method, e.url(), e.body)
 		item := f.huma.OpenAPI().Paths[e.path]
-		op = map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "DELETE": item.Delete}[e.method]
+		op = map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "DELETE": item.Delete, "PUT": item.Put, "PATCH": item.Patch}[e.method]
 		response := op.Responses[fmt.Sprint(a.status)]
 		if response == nil {
 			t.Errorf("%s: the status %d is not documented", e.id, a.status)
@@ -347,9 +347,9 @@ func TestRoutes_WhatIsNotThereIsAProblem(t *testing.T) {
 		{"GET", "/", 404, "no_such_route", ""}, {"GET", "/v1", 404, "no_such_route", ""}, {"GET", "/v1/bids/", 404, "no_such_route", ""},
 		{"GET", "/v1/bids/bid-1/x", 404, "no_such_route", ""}, {"GET", "/v2/bids", 404, "no_such_route", ""}, {"GET", "/docs", 404, "no_such_route", ""},
 		{"GET", "/V1/bids", 404, "no_such_route", ""}, {"GET", "//v1/bids", 404, "no_such_route", ""}, {"GET", "/v1/../healthz", 404, "no_such_route", ""},
-		{"PUT", "/v1/bids", 405, "method_not_allowed", "GET, POST"}, {"DELETE", "/v1/accounts", 405, "method_not_allowed", "GET, POST"},
-		{"OPTIONS", "/v1/bids", 405, "method_not_allowed", "GET, POST"}, {"POST", "/healthz", 405, "method_not_allowed", "GET"},
-		{"GET", "/v1/leases/lease-1/accept", 405, "method_not_allowed", "POST"}, {"TRACE", "/v1/bids", 405, "method_not_allowed", "GET, POST"},
+		{"PUT", "/v1/bids", 405, "method_not_allowed", "DELETE, GET, POST"}, {"DELETE", "/v1/accounts", 405, "method_not_allowed", "GET, POST"},
+		{"OPTIONS", "/v1/bids", 405, "method_not_allowed", "DELETE, GET, POST"}, {"POST", "/healthz", 405, "method_not_allowed", "GET"},
+		{"GET", "/v1/leases/lease-1/accept", 405, "method_not_allowed", "POST"}, {"TRACE", "/v1/bids", 405, "method_not_allowed", "DELETE, GET, POST"},
 	} {
 		a := f.ask(t, "consumer", c.method, c.target, "")
 		allow := strings.Split(a.header.Get("Allow"), ", ")

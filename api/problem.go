@@ -109,6 +109,9 @@ var codeStatus = map[corehour.Code]int{
 	exchange.CodeClosed:        http.StatusConflict,
 	exchange.CodeWrongStatus:   http.StatusConflict,
 	exchange.CodeChargeGap:     http.StatusConflict,
+	exchange.CodeWouldTrade:    http.StatusConflict,
+	exchange.CodeSold:          http.StatusConflict,
+	exchange.CodePiecesTaken:   http.StatusConflict,
 
 	// Rejections that name something that is not there.
 	exchange.CodeUnknownOffer: http.StatusNotFound,
@@ -196,14 +199,25 @@ func bodyField(name string) string {
 }
 
 // inBody places the field that an error blames in the request's body.
-func inBody(err error) error {
+func inBody(err error) error { return placed(err, bodyField) }
+
+// inCommand places the field of a command that an error blames in the request
+// that the command was made of.
+func inCommand(err error) error { return placed(err, commandField) }
+
+// inQuery places the field that an error blames in the request's query.
+func inQuery(err error) error {
+	return placed(err, func(field string) string { return "query." + field })
+}
+
+func placed(err error, place func(field string) string) error {
 	var e *corehour.Error
 	if !errors.As(err, &e) || e.Field == "" {
 		return err
 	}
-	placed := *e
-	placed.Field = bodyField(e.Field)
-	return &placed
+	there := *e
+	there.Field = place(e.Field)
+	return &there
 }
 
 // severalProblems is one problem for everything found wrong with a request; the

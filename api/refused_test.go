@@ -71,9 +71,9 @@ func TestEndpoints_TokensAndRolesAreChecked(t *testing.T) {
 			// A wrong role learns that before anything of the request is looked at.
 			for _, who := range e.others {
 				f.requireRefused(t, &e, badRequest{who: who, body: `{`, status: 403, code: corehour.CodeForbidden})
-				f.requireRefused(t, &e, badRequest{who: who, target: e.url() + "?nonsense", status: 403, code: corehour.CodeForbidden})
+				f.requireRefused(t, &e, badRequest{who: who, target: e.asking("nonsense"), status: 403, code: corehour.CodeForbidden})
 			}
-			f.requireRefused(t, &e, badRequest{target: e.url() + "?nonsense=1", status: 400, code: CodeUnknownParameter, field: "query.nonsense"})
+			f.requireRefused(t, &e, badRequest{target: e.asking("nonsense=1"), status: 400, code: CodeUnknownParameter, field: "query.nonsense"})
 		})
 	}
 }

@@ -58,6 +58,8 @@ func scalarSchemas() map[reflect.Type]huma.Schema {
 		reflect.TypeFor[corehour.Price]():       matching(decimal9Pattern, "A price per unit-hour in the exchange's currency, on a tick of 0.000001.", "0.0315"),
 		reflect.TypeFor[corehour.CarbonPrice](): matching(decimal9Pattern, "A price per tonne of CO2 equivalent in the exchange's currency.", "80.00"),
 		reflect.TypeFor[corehour.CarbonRate]():  matching(decimal3Pattern, "Grams of CO2 equivalent per unit-hour.", "3.25"),
+		reflect.TypeFor[corehour.Energy]():      matching(decimal3Pattern, "Watt-hours that a unit draws in an hour.", "2.355"),
+		reflect.TypeFor[corehour.Intensity]():   matching(decimal3Pattern, "Grams of CO2 equivalent per kilowatt-hour.", "93.50"),
 		reflect.TypeFor[corehour.Minute]():      time("A whole UTC minute.", "2026-03-01T12:00:00Z"),
 		reflect.TypeFor[corehour.Instant]():     time("A point in time, to the microsecond.", "2026-03-01T12:00:00.5Z"),
 		reflect.TypeFor[corehour.OfferID]():     matching(offerPattern, "An offer's number.", "offer-17"),
@@ -72,12 +74,17 @@ func scalarSchemas() map[reflect.Type]huma.Schema {
 		reflect.TypeFor[corehour.TimeInForce](): oneOf("How long a bid stays open.", "gtc", "gtt", "ioc", "fok"),
 		reflect.TypeFor[exchange.OrderStatus](): oneOf("Whether an order is still in the book.",
 			string(exchange.StatusOpen), string(exchange.StatusClosed)),
+		reflect.TypeFor[exchange.Condition](): oneOf("A condition of a bid.",
+			string(exchange.ConditionPrice), string(exchange.ConditionCarbon), string(exchange.ConditionRegion),
+			string(exchange.ConditionWindow), string(exchange.ConditionSize), string(exchange.ConditionProvider),
+			string(exchange.ConditionSLA), string(exchange.ConditionInterruptible), string(exchange.ConditionTakeOrPay)),
 		reflect.TypeFor[corehour.LeaseStatus](): oneOf("Where a lease stands in its life.",
 			string(corehour.StatusMatched), string(corehour.StatusProvisioning), string(corehour.StatusActive),
 			string(corehour.StatusCompleted), string(corehour.StatusFailed), string(corehour.StatusSettled)),
 		reflect.TypeFor[corehour.CloseReason](): oneOf("Why an order is no longer open.",
 			string(corehour.CloseFilled), string(corehour.CloseCancelled), string(corehour.CloseExpired),
-			string(corehour.CloseWindowPassed), string(corehour.CloseUnfilled), string(corehour.CloseMaxLeases)),
+			string(corehour.CloseWindowPassed), string(corehour.CloseUnfilled), string(corehour.CloseMaxLeases),
+			string(corehour.CloseSiblingFilled)),
 		reflect.TypeFor[billing.Period](): matching(`^[0-9]{4}-(0[1-9]|1[0-2])$`, "A UTC calendar month.", "2026-03"),
 		reflect.TypeFor[billing.Amount](): matching(`^-?[0-9]+\.[0-9]{2,9}$`, "An amount of the exchange's currency, of any size.", "12.50"),
 		reflect.TypeFor[corehour.Code]():  matching(`^[a-z][a-z0-9_]*$`, "A stable, machine-readable code.", "insufficient_funds"),
@@ -104,6 +111,8 @@ func newRegistry() huma.Registry {
 	alias[corehour.Price](r)
 	alias[corehour.CarbonPrice](r)
 	alias[corehour.CarbonRate](r)
+	alias[corehour.Energy](r)
+	alias[corehour.Intensity](r)
 	alias[corehour.Minute](r)
 	alias[corehour.Instant](r)
 	alias[corehour.OfferID](r)
@@ -117,6 +126,7 @@ func newRegistry() huma.Registry {
 	alias[corehour.SLA](r)
 	alias[corehour.TimeInForce](r)
 	alias[exchange.OrderStatus](r)
+	alias[exchange.Condition](r)
 	alias[corehour.LeaseStatus](r)
 	alias[corehour.CloseReason](r)
 	alias[corehour.Code](r)
@@ -128,8 +138,8 @@ func newRegistry() huma.Registry {
 	return r
 }
 
-// finishSchemas corrects what huma assumes: that slices may be null, which ours
-// never are, and that answers will never get another field, which they may.
+// finishSchemas corrects what huma assumes: that slices and pointers may be null,
+// which ours never are, and that answers will never get another field, which they may.
 // requests are the schemas of bodies; those stay closed.
 func finishSchemas(r huma.Registry, requests []*huma.Schema) {
 	closed := map[string]bool{}
@@ -139,9 +149,7 @@ func finishSchemas(r huma.Registry, requests []*huma.Schema) {
 	for _, name := range slices.Sorted(maps.Keys(r.Map())) {
 		s := r.Map()[name]
 		for _, property := range s.Properties {
-			if property.Type == huma.TypeArray {
-				property.Nullable = false
-			}
+			property.Nullable = false
 		}
 		if !closed[name] && s.Type == huma.TypeObject {
 			s.AdditionalProperties = nil

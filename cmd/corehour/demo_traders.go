@@ -102,10 +102,10 @@ func (t *trader) run(ctx context.Context) {
 
 func (t *trader) place(ctx context.Context, number int) error {
 	hours := corehour.Minutes(2 + t.random.IntN(9))
-	bid := api.PlaceBid{
-		Product: demoProduct, Duration: hours * corehour.MinutesPerHour, ClientID: fmt.Sprintf("demo-%d", number),
+	bid := api.PlaceBid{ClientID: fmt.Sprintf("demo-%d", number), BidTerms: api.BidTerms{
+		Product: demoProduct, Duration: hours * corehour.MinutesPerHour,
 		LatestEnd: corehour.InstantOf(t.demo.clock.Now()).CeilMinute().Add(2*hours*60 + corehour.MinutesPerDay),
-	}
+	}}
 	t.consumer.bid(t.random, &bid)
 	var placed api.BidPlaced
 	if err := t.client.call(ctx, http.MethodPost, "/v1/bids", bid, &placed); err != nil {

@@ -95,7 +95,7 @@ func (w *walk) openMarket() {
 	w.finance.want(w.t, http.MethodPost, "/v1/accounts/lab/deposits", map[string]string{"amount": "100", "reference": "wire-1"}, nil)
 	w.provider.want(w.t, http.MethodPost, "/v1/offers", api.PlaceOffer{
 		Product: "cpu.standard", Region: "europe-north1", Units: 64, To: minute(w.t, "2024-03-01T00:00:00Z"),
-		Price: price("0.05"), Carbon: 93, SLA: corehour.SLAStandard, TakeOrPay: 5000,
+		Price: price("0.05"), Carbon: new(corehour.CarbonRate), SLA: corehour.SLAStandard, TakeOrPay: 5000,
 	}, nil)
 }
 
@@ -111,7 +111,7 @@ func minute(t *testing.T, s string) corehour.Minute {
 // trade bids for 10 units for a day; 240 CPU-hours at 0.05 cost at most 12.
 func (w *walk) trade() corehour.LeaseID {
 	w.t.Helper()
-	w.bid = api.PlaceBid{Product: "cpu.standard", Units: 10, Duration: 1440, Limit: price("0.06"), ClientID: "job-1"}
+	w.bid = api.PlaceBid{ClientID: "job-1", BidTerms: api.BidTerms{Product: "cpu.standard", Units: 10, Duration: 1440, Limit: price("0.06")}}
 	w.consumer.want(w.t, http.MethodPost, "/v1/bids", w.bid, &w.placed)
 	if len(w.placed.Fills) != 1 || w.placed.Filled != 10 || w.placed.Hold != 12*corehour.NanoPerUnit {
 		w.t.Fatalf("placed %+v", w.placed)
@@ -252,10 +252,7 @@ func TestService_KillUnderLoadLosesNoAcknowledgedBid(t *testing.T) {
 	for c := range clients {
 		work.Go(func() {
 			for i := 0; ; i++ {
-				bid := api.PlaceBid{
-					Product: "cpu.standard", Units: 1, Duration: 60, Limit: price("0.06"), ClientID: fmt.Sprintf("load-%d-%d", c, i),
-					LatestEnd: minute(t, "2024-02-29T00:00:00Z"),
-				}
+				bid := loadBid(t, fmt.Sprintf("load-%d-%d", c, i))
 				var placed api.BidPlaced
 				if err := w.consumer.call(t.Context(), http.MethodPost, "/v1/bids", bid, &placed); err != nil {
 					return // the server is gone
@@ -275,9 +272,7 @@ func TestService_KillUnderLoadLosesNoAcknowledgedBid(t *testing.T) {
 	work.Wait()
 	w.serve()
 	for id, before := range acknowledged {
-		bid := api.PlaceBid{
-			Product: "cpu.standard", Units: 1, Duration: 60, Limit: price("0.06"), ClientID: id, LatestEnd: minute(t, "2024-02-29T00:00:00Z"),
-		}
+		bid := loadBid(t, id)
 		var again api.BidPlaced
 		w.consumer.want(t, http.MethodPost, "/v1/bids", bid, &again)
 		if fmt.Sprint(again) != before {
@@ -306,6 +301,12 @@ func TestService_KillUnderLoadLosesNoAcknowledgedBid(t *testing.T) {
 	if check.Sum != 0 || len(check.Findings)+len(check.Differences) != 0 {
 		t.Fatalf("ledger %+v", check)
 	}
+}
+
+func loadBid(t *testing.T, id string) api.PlaceBid {
+	return api.PlaceBid{ClientID: id, BidTerms: api.BidTerms{
+		Product: "cpu.standard", Units: 1, Duration: 60, Limit: price("0.06"), LatestEnd: minute(t, "2024-02-29T00:00:00Z"),
+	}}
 }
 
 func TestServe_WrongSettingIsOneLineAndExitCode2(t *testing.T) {

@@ -31,10 +31,6 @@ func loadSizeName(n int) string {
 	return fmt.Sprintf("%dk", n/1_000)
 }
 
-// loadAllocations is the most that an operation of a steady market may allocate:
-// nothing. A table that grows because the market did has one in a thousand.
-const loadAllocations = 0.001
-
 // BenchmarkW1 is a plain market of one delivery hour. It begins with an empty
 // book, or with so many resting orders.
 func BenchmarkW1(b *testing.B) {
@@ -111,8 +107,4 @@ func benchmarkPlain(b *testing.B, makeScript func() *loadScript) {
 	rounds.add("fills/op", float64(script.wantOps.fills)/float64(len(script.ops)))
 	rounds.add("live-after", float64(script.liveAfter))
 	rounds.report(b)
-	allocations := rounds["allocs/op"]
-	if most := allocations[len(allocations)/2]; most > loadAllocations {
-		b.Errorf("an operation of a steady market makes %v allocations, want none", most)
-	}
 }

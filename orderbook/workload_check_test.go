@@ -38,3 +38,21 @@ func checkSpread(t *testing.T, s *loadScript) {
 		t.Errorf("only %d cancels of %d operations", counts[loadCancel], len(s.ops))
 	}
 }
+
+// TestWorkload_SteadyMarketDoesNotAllocate: the second half of a market that
+// neither grows nor shrinks has all the memory it needs. A table that doubles
+// because the market did reach a new size is within one in a thousand.
+func TestWorkload_SteadyMarketDoesNotAllocate(t *testing.T) {
+	const most = 0.001
+	for name, script := range map[string]*loadScript{
+		"W1": loadW1(2_000, 20_000, 0), "W1 with 100 organisations": loadW1(2_000, 20_000, 100), "W2": loadW2(2_000, 20_000),
+	} {
+		run, rounds := newLoadRun(script), loadRounds{}
+		run.setup(t)
+		run.throughput(rounds)
+		run.finish(t)
+		if allocations := rounds["allocs/op"][0]; allocations > most {
+			t.Errorf("%s: an operation makes %v allocations, want none", name, allocations)
+		}
+	}
+}

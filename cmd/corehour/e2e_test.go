@@ -77,7 +77,13 @@ func newWalk(t *testing.T, env []string) *walk {
 
 func (w *walk) serve() {
 	w.t.Helper()
-	w.server = start(w.t, childServe, w.epoch, w.env, "--data-dir", w.dir, "--listen", "127.0.0.1:0")
+	w.connect(start(w.t, childServe, w.epoch, w.env, "--data-dir", w.dir, "--listen", "127.0.0.1:0"))
+}
+
+// connect gives everybody a client of a server.
+func (w *walk) connect(p *process) {
+	w.t.Helper()
+	w.server = p
 	w.operator = as(w.t, w.server.base, w.dir, api.RoleOperator, "operator")
 	w.finance = as(w.t, w.server.base, w.dir, api.RoleFinance, "finance")
 	w.provider = as(w.t, w.server.base, w.dir, api.RoleProvider, "north")
@@ -93,9 +99,10 @@ func (w *walk) openMarket() {
 		w.operator.want(w.t, http.MethodPost, "/v1/accounts", map[string]string{"account": account, "org": account, "name": account}, nil)
 	}
 	w.finance.want(w.t, http.MethodPost, "/v1/accounts/lab/deposits", map[string]string{"amount": "100", "reference": "wire-1"}, nil)
+	carbon := corehour.CarbonRate(93)
 	w.provider.want(w.t, http.MethodPost, "/v1/offers", api.PlaceOffer{
 		Product: "cpu.standard", Region: "europe-north1", Units: 64, To: minute(w.t, "2024-03-01T00:00:00Z"),
-		Price: price("0.05"), Carbon: new(corehour.CarbonRate), SLA: corehour.SLAStandard, TakeOrPay: 5000,
+		Price: price("0.05"), Carbon: &carbon, SLA: corehour.SLAStandard, TakeOrPay: 5000,
 	}, nil)
 }
 
@@ -325,6 +332,8 @@ func TestServe_WrongSettingIsOneLineAndExitCode2(t *testing.T) {
 		"command":   {args: []string{"sevre"}, want: "sevre"},
 		"argument":  {args: []string{"serve", "now"}, want: "now"},
 		"replay":    {args: []string{"replay", "--jobs", "x"}, want: "required"},
+		"no curves": {args: []string{"intensity", "--file", "/nonexistent"}, want: "/nonexistent"},
+		"no file":   {args: []string{"intensity"}, want: "--file is required"},
 		"no data":   {args: []string{"verify", "--data-dir", "/nonexistent"}, want: "/nonexistent"},
 		"token key": {args: []string{"token", "--data-dir", "/nonexistent", "--role", "finance", "--account", "a"}, want: "/nonexistent"},
 	} {

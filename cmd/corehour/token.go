@@ -24,11 +24,7 @@ func newTokenCommand() *cobra.Command {
 			if err := requireFlags(cmd, "role", "account"); err != nil {
 				return err
 			}
-			path := filepath.Join(dataDir, keyFile)
-			if !exists(path) {
-				return usage("there is no key at %s; the server makes it at its first start", path)
-			}
-			keys, err := api.LoadKeys(path)
+			keys, err := keysOf(dataDir)
 			if err != nil {
 				return err
 			}
@@ -50,6 +46,15 @@ func newTokenCommand() *cobra.Command {
 	f.StringVar(&org, "org", "", "its organisation (default: the account's name)")
 	f.DurationVar(&ttl, "ttl", 24*time.Hour, "how long the token is valid")
 	return cmd
+}
+
+// keysOf are the token keys of a data directory that a server has made.
+func keysOf(dataDir string) (*api.Keys, error) {
+	path := filepath.Join(dataDir, keyFile)
+	if !exists(path) {
+		return nil, usage("there is no key at %s; the server makes it at its first start", path)
+	}
+	return api.LoadKeys(path)
 }
 
 func issueToken(keys *api.Keys, role, account, org string, ttl time.Duration) (string, error) {

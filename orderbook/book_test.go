@@ -1,6 +1,7 @@
 package orderbook
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/corehour/corehour"
@@ -136,4 +137,15 @@ func TestBook_SteadyMatchingDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func wantPanic(t *testing.T, want string, do func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if have, _ := recover().(string); !strings.Contains(have, want) {
+			t.Errorf("panic %q, want %q", have, want)
+		}
+	}()
+	do()
 }

@@ -2,7 +2,6 @@ package orderbook
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -158,15 +157,4 @@ func TestCapacity_BrokenPromisePanicsWithItsName(t *testing.T) {
 			wantPanic(t, test.want, func() { test.do(&c) })
 		})
 	}
-}
-
-func wantPanic(t *testing.T, want string, do func()) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if have, _ := recover().(string); !strings.Contains(have, want) {
-			t.Errorf("panic %q, want %q", have, want)
-		}
-	}()
-	do()
 }

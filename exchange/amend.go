@@ -116,7 +116,10 @@ func (s *State) replaceBid(b, next *bid, hold corehour.Money) Reply {
 	if refusal.Rejected() {
 		return refusal
 	}
-	old, _ := s.bookBid(b) // its names were known when it was placed
+	var old orderbook.Bid
+	if b.PostOnly {
+		old, _ = s.bookBid(b) // its names were known when it was placed
+	}
 	book := s.bookOf(b.Product)
 	if _, ok := book.CancelBid(b.ref); !ok {
 		panic("exchange: open " + b.ID.String() + " is not in its book")

@@ -90,7 +90,7 @@ func (x *Exchange) Intensity(_ context.Context, zone corehour.ZoneID) (Intensity
 }
 
 // asked is the state as a question sees it at the clock's time.
-func (x *Exchange) asked() *State { return x.state.asOf(corehour.InstantOf(x.cfg.Clock.Now())) }
+func (x *Exchange) asked() *view { return x.state.asOf(corehour.InstantOf(x.cfg.Clock.Now())) }
 
 // err is the rejection as an error, nil where there is none.
 func (r *Reply) err() error {

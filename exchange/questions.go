@@ -7,31 +7,39 @@ import (
 	"github.com/corehour/corehour/orderbook"
 )
 
-// asOf is the state at an instant, if that is later than its newest command. It
-// shares everything with the state: it may be asked, and no more.
-func (s *State) asOf(at corehour.Instant) *State {
-	view := *s
-	view.now = max(view.now, at)
-	return &view
+// view is the state at an instant that may be later than its newest command. It
+// shares everything with the state: it may be asked, and no more. Books are asked
+// at the time of the state itself, because the next command may come from a clock
+// that is behind, and a book's time never goes back; it is the bids and minutes
+// asked about that begin at the time of the view.
+type view struct {
+	State
+	applied corehour.Minute // the first minute that a lease may start at, for the books
+}
+
+func (s *State) asOf(at corehour.Instant) *view {
+	v := &view{State: *s, applied: s.startable()}
+	v.now = max(v.now, at)
+	return v
 }
 
 // hypothetical is a bid as if it came now, after all others.
-func (s *State) hypothetical(c PlaceBid) (*bid, orderbook.Bid, Reply) {
-	b, entry, refusal := s.newBid(c)
+func (v *view) hypothetical(c PlaceBid) (*bid, orderbook.Bid, Reply) {
+	b, entry, refusal := v.newBid(c)
 	if refusal.Rejected() {
 		return nil, entry, refusal
 	}
-	b.ID, b.arrival = s.lastBid+1, s.lastArrival+1
+	b.ID, b.arrival = v.lastBid+1, v.lastArrival+1
 	entry.ID, entry.Arrival = b.ID, b.arrival
 	return b, entry, refusal
 }
 
-func (s *State) quote(c PlaceBid) (Quote, Reply) {
-	b, entry, refusal := s.hypothetical(c)
+func (v *view) quote(c PlaceBid) (Quote, Reply) {
+	b, entry, refusal := v.hypothetical(c)
 	if refusal.Rejected() {
 		return Quote{}, refusal
 	}
-	return s.quoteOf(b, s.bookOf(b.Product).Quote(s.startable(), entry)), refusal
+	return v.quoteOf(b, v.bookOf(b.Product).Quote(v.applied, entry)), refusal
 }
 
 func (s *State) quoteOf(b *bid, fills []orderbook.Fill) Quote {
@@ -49,31 +57,32 @@ func (s *State) quoteOf(b *bid, fills []orderbook.Fill) Quote {
 	return q
 }
 
-func (s *State) explainNew(c PlaceBid) (Explanation, Reply) {
-	b, entry, refusal := s.hypothetical(c)
+func (v *view) explainNew(c PlaceBid) (Explanation, Reply) {
+	b, entry, refusal := v.hypothetical(c)
 	if refusal.Rejected() {
 		return Explanation{}, refusal
 	}
-	return s.explain(b, entry), refusal
+	return v.explain(b, entry), refusal
 }
 
-func (s *State) explainOpen(consumer corehour.AccountID, id corehour.BidID) (Explanation, Reply) {
-	b := s.bids[id]
+func (v *view) explainOpen(consumer corehour.AccountID, id corehour.BidID) (Explanation, Reply) {
+	b := v.bids[id]
 	if b == nil || b.Consumer != consumer {
 		return Explanation{}, unknownBid()
 	}
-	entry, refusal := s.bookBid(b)
+	entry, refusal := v.bookBid(b)
 	if refusal.Rejected() {
 		return Explanation{}, refusal
 	}
-	return s.explain(b, entry), refusal
+	entry.EarliestStart = max(entry.EarliestStart, v.startable())
+	return v.explain(b, entry), refusal
 }
 
-func (s *State) explain(b *bid, entry orderbook.Bid) Explanation {
-	found := s.bookOf(b.Product).Explain(s.startable(), entry)
-	e := Explanation{Quote: s.quoteOf(b, found.Fills), Changes: make([]Change, len(found.Changes))}
+func (v *view) explain(b *bid, entry orderbook.Bid) Explanation {
+	found := v.bookOf(b.Product).Explain(v.applied, entry)
+	e := Explanation{Quote: v.quoteOf(b, found.Fills), Changes: make([]Change, len(found.Changes))}
 	for i, c := range found.Changes {
-		e.Changes[i] = s.changeOf(&c)
+		e.Changes[i] = v.changeOf(&c)
 	}
 	return e
 }
@@ -102,9 +111,9 @@ func (s *State) changeOf(c *orderbook.Change) Change {
 	panic("exchange: the book explains by a condition without a name")
 }
 
-func (s *State) depth(q DepthQuery) (Depth, Reply) {
-	ask, refusal := s.span(q.Product, q.CarbonPrice, q.From, q.To)
-	region, known := s.regionNamed[q.Region]
+func (v *view) depth(q DepthQuery) (Depth, Reply) {
+	ask, refusal := v.span(q.Product, q.CarbonPrice, q.From, q.To)
+	region, known := v.regionNamed[q.Region]
 	switch {
 	case refusal.Rejected():
 		return Depth{}, refusal
@@ -114,39 +123,39 @@ func (s *State) depth(q DepthQuery) (Depth, Reply) {
 		return Depth{}, reject(CodeOutOfRange, "levels", "levels are 1 to 100")
 	}
 	ask.Region, ask.Levels = region, cmp.Or(q.Levels, MaxDepthLevels)
-	book := s.bookOf(q.Product)
+	book := v.bookOf(q.Product)
 	return Depth{
 		Product: q.Product, Region: q.Region, CarbonPrice: q.CarbonPrice, From: ask.From, To: ask.To,
-		Offers: levelsOf(book.OfferDepth(s.startable(), ask)), Bids: levelsOf(book.BidDepth(s.startable(), ask)),
+		Offers: levelsOf(book.OfferDepth(v.applied, ask)), Bids: levelsOf(book.BidDepth(v.applied, ask)),
 	}, refusal
 }
 
-func (s *State) topOfBook(q TopQuery) (TopOfBook, Reply) {
-	ask, refusal := s.span(q.Product, q.CarbonPrice, q.From, q.To)
+func (v *view) topOfBook(q TopQuery) (TopOfBook, Reply) {
+	ask, refusal := v.span(q.Product, q.CarbonPrice, q.From, q.To)
 	if refusal.Rejected() {
 		return TopOfBook{}, refusal
 	}
-	top := TopOfBook{Product: q.Product, CarbonPrice: q.CarbonPrice, From: ask.From, To: ask.To, Regions: make([]Top, len(s.regions))}
-	book := s.bookOf(q.Product)
+	top := TopOfBook{Product: q.Product, CarbonPrice: q.CarbonPrice, From: ask.From, To: ask.To, Regions: make([]Top, len(v.regions))}
+	book := v.bookOf(q.Product)
 	ask.Levels = 1
-	for i, r := range s.regions {
+	for i, r := range v.regions {
 		ask.Region = orderbook.RegionIndex(i)
 		top.Regions[i] = Top{
-			Region: r.ID, Offer: firstOf(book.OfferDepth(s.startable(), ask)), Bid: firstOf(book.BidDepth(s.startable(), ask)),
+			Region: r.ID, Offer: firstOf(book.OfferDepth(v.applied, ask)), Bid: firstOf(book.BidDepth(v.applied, ask)),
 		}
 	}
 	return top, refusal
 }
 
 // heatMap checks a question and completes it; the cells of its rows are empty.
-func (s *State) heatMap(q HeatQuery) (HeatMap, Reply) {
+func (v *view) heatMap(q HeatQuery) (HeatMap, Reply) {
 	m := HeatMap{
-		Product: q.Product, CarbonPrice: q.CarbonPrice, From: cmp.Or(q.From, hourOf(s.now)), Hours: cmp.Or(q.Hours, hoursPerDay),
+		Product: q.Product, CarbonPrice: q.CarbonPrice, From: cmp.Or(q.From, hourOf(v.now)), Hours: cmp.Or(q.Hours, hoursPerDay),
 	}
 	switch {
 	case m.From%corehour.Minute(corehour.MinutesPerHour) != 0:
 		return m, reject(CodeOutOfRange, "from", "a heat map begins on the hour")
-	case m.From < hourOf(s.now):
+	case m.From < hourOf(v.now):
 		return m, reject(CodeWindowPassed, "from", "this hour is over")
 	case m.Hours < 1 || m.Hours > MaxHeatHours:
 		return m, reject(CodeOutOfRange, "hours", "a heat map has 1 to 168 hours")
@@ -154,17 +163,17 @@ func (s *State) heatMap(q HeatQuery) (HeatMap, Reply) {
 		return m, reject(CodeTooMany, "regions", "a heat map has at most 32 regions")
 	}
 	end := m.From.Add(corehour.Minutes(m.Hours) * corehour.MinutesPerHour)
-	if _, refusal := s.span(m.Product, m.CarbonPrice, m.From, end); refusal.Rejected() {
+	if _, refusal := v.span(m.Product, m.CarbonPrice, m.From, end); refusal.Rejected() {
 		return m, refusal
 	}
 	names := q.Regions
 	if len(names) == 0 {
-		for _, r := range s.regions[:min(len(s.regions), MaxHeatRegions)] {
+		for _, r := range v.regions[:min(len(v.regions), MaxHeatRegions)] {
 			names = append(names, r.ID)
 		}
 	}
 	for _, name := range names {
-		if _, known := s.regionNamed[name]; !known {
+		if _, known := v.regionNamed[name]; !known {
 			return m, unknownRegion(name)
 		}
 		m.Rows = append(m.Rows, HeatRow{Region: name, Cells: make([]*Level, m.Hours)})
@@ -175,13 +184,13 @@ func (s *State) heatMap(q HeatQuery) (HeatMap, Reply) {
 const hoursPerDay = 24
 
 // heat fills the cells of a row.
-func (s *State) heat(m *HeatMap, row *HeatRow) {
-	ask := orderbook.DepthQuery{Region: s.regionNamed[row.Region], CarbonPrice: m.CarbonPrice, Levels: 1}
+func (v *view) heat(m *HeatMap, row *HeatRow) {
+	ask := orderbook.DepthQuery{Region: v.regionNamed[row.Region], CarbonPrice: m.CarbonPrice, Levels: 1}
 	for h := range row.Cells {
 		hour := m.From.Add(corehour.Minutes(h) * corehour.MinutesPerHour)
-		ask.From, ask.To = max(hour, s.startable()), hour.Add(corehour.MinutesPerHour)
+		ask.From, ask.To = max(hour, v.startable()), hour.Add(corehour.MinutesPerHour)
 		if ask.From < ask.To {
-			row.Cells[h] = firstOf(s.bookOf(m.Product).OfferDepth(s.startable(), ask))
+			row.Cells[h] = firstOf(v.bookOf(m.Product).OfferDepth(v.applied, ask))
 		}
 	}
 }

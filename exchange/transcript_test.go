@@ -103,6 +103,9 @@ func (m *machine) run(line string) {
 		fmt.Fprintf(&m.answer, "%s available %s held %s\n", a.id, a.available, a.held)
 		return
 	}
+	if m.ask(words) {
+		return
+	}
 	kind, ok := transcriptCommands[words[0]]
 	if !ok {
 		m.t.Fatalf("unknown command: %s", line)

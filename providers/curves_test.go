@@ -206,3 +206,12 @@ func TestPower_EnergyIsThatOfTheMethodologyInMilliwattHours(t *testing.T) {
 		t.Errorf("%s Wh, %v", energy, err)
 	}
 }
+
+func TestGridIntensity_IsRoundedHalfUpForTheExchange(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]corehour.Intensity{"39.32": 39_320, "0.0005": 1, "0.000499": 0, "10000": corehour.MaxIntensity} {
+		if g, err := ParseGridIntensity(text); err != nil || g.Intensity() != want {
+			t.Errorf("%s is %d mg, %v, want %d", text, g.Intensity(), err, want)
+		}
+	}
+}

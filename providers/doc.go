@@ -3,9 +3,10 @@
 // It owns the delivery of leases to their providers (Service: an inbox per
 // provider, filled from the exchange's events), and the figures that describe
 // where capacity runs and what it costs the climate: the catalogue of cloud
-// regions (Catalogue), price lists (ReadPrices), the carbon intensity of grids
-// (ReadGridIntensity), the power of processors (PowerOf) and the market that
-// these make together (BuildMarket, Market).
+// regions (Catalogue), price lists (ReadPrices), the carbon intensity of grids by
+// the year (ReadGridIntensity) and by the hour (ReadCurves), the power of
+// processors (PowerOf) and the market that these make together (BuildMarket,
+// Market).
 //
 // It does not own leases, which live in the exchange and are accepted, started
 // and ended there, nor usage. Registration, sites, heartbeats and reputation of

@@ -76,5 +76,17 @@ func parseMilligrams(s string) (corehour.CarbonRate, error) {
 	return corehour.CarbonRate(milligrams), nil
 }
 
+// parseEnergy reads watt-hours per unit-hour, above zero.
+func parseEnergy(s string) (corehour.Energy, error) {
+	energy, err := corehour.ParseEnergy(s)
+	if err != nil {
+		return 0, err
+	}
+	if energy <= 0 || energy > corehour.MaxEnergy {
+		return 0, fmt.Errorf("not watt-hours in range: %.40q", s)
+	}
+	return energy, nil
+}
+
 // formatMilligrams writes what parseMilligrams reads.
 func formatMilligrams(r corehour.CarbonRate) string { return strconv.FormatInt(int64(r), 10) }

@@ -79,8 +79,9 @@ func TestMarket_EveryFigureFollowsFromTheSharedData(t *testing.T) {
 			wattMin, wattMax = rat(t, f[2]), rat(t, f[3])
 		}
 	}
-	perUnitHour := new(big.Rat).Add(wattMin, wattMax) // half of it at half utilisation
-	perUnitHour.Mul(perUnitHour, big.NewRat(11, 2*10*1000))
+	perUnitHour := new(big.Rat).Add(wattMin, wattMax)       // half of it at half utilisation
+	perUnitHour.Mul(perUnitHour, big.NewRat(11, 2*10*1000)) // kWh
+	energy := floor(new(big.Rat).Add(perUnitHour, big.NewRat(1, 2_000_000)), 1_000_000)
 	intensity := make(map[string]string)
 	for _, f := range rawTable(t, "carbon", "gcp-region-carbon", "2024.csv") {
 		intensity[f[0]] = f[3]
@@ -103,9 +104,9 @@ func TestMarket_EveryFigureFollowsFromTheSharedData(t *testing.T) {
 		grams := new(big.Rat).Mul(perUnitHour, rat(t, intensity[f[0]]))
 		carbon := floor(grams.Add(grams, big.NewRat(1, 2_000)), 1_000)
 		if int64(m.OnDemand) != onDemand || int64(m.Preemptible) != preemptible || int64(m.Carbon) != carbon ||
-			rat(t, m.Intensity.String()).Cmp(rat(t, intensity[f[0]])) != 0 {
-			t.Errorf("%s: have %s, %s, %s and %d mg, want %d, %d, %s and %d mg", f[0],
-				m.OnDemand, m.Preemptible, m.Intensity, m.Carbon, onDemand, preemptible, intensity[f[0]], carbon)
+			int64(m.Energy) != energy || rat(t, m.Intensity.String()).Cmp(rat(t, intensity[f[0]])) != 0 {
+			t.Errorf("%s: have %s, %s, %s, %d mg and %d mWh, want %d, %d, %s, %d mg and %d mWh", f[0],
+				m.OnDemand, m.Preemptible, m.Intensity, m.Carbon, m.Energy, onDemand, preemptible, intensity[f[0]], carbon, energy)
 		}
 		if m.Sources.Price != MarketPriceSource || m.Sources.Carbon != MarketCarbonSource ||
 			!strings.Contains(m.Sources.Power, "Cloud Carbon Footprint") {
@@ -155,6 +156,8 @@ func TestReadMarket_RefusesDamagedFigures(t *testing.T) {
 		"price no number": strings.Replace(text, "0.011254", "cheap", 1),
 		"intensity":       strings.Replace(text, "439.29", "-1", 1),
 		"carbon fraction": strings.Replace(text, ",1034,", ",1034.5,", 1),
+		"energy zero":     strings.Replace(text, ",2.355,", ",0,", 1),
+		"energy too fine": strings.Replace(text, ",2.355,", ",2.3547,", 1),
 		"continent":       strings.Replace(text, "asia,TW", "atlantis,TW", 1),
 		"column missing":  strings.Replace(text, "zone", "grid", 1),
 		"too few columns": text + "asia-east9,TW\n",

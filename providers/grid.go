@@ -22,6 +22,13 @@ func (g GridIntensity) Grams() decimal.Decimal { return decimal.New(int64(g), -m
 // String is the intensity in gCO2e per kilowatt-hour.
 func (g GridIntensity) String() string { return g.Grams().String() }
 
+// Intensity is the intensity as an exchange takes it, rounded half up to the
+// milligram.
+func (g GridIntensity) Intensity() corehour.Intensity {
+	const microgramsPerMilligram = 1000
+	return corehour.Intensity((int64(g) + microgramsPerMilligram/2) / microgramsPerMilligram)
+}
+
 // ParseGridIntensity reads gCO2e per kilowatt-hour, a plain decimal with at most
 // six fractional digits.
 func ParseGridIntensity(s string) (GridIntensity, error) {

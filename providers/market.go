@@ -21,6 +21,7 @@ type MarketRegion struct {
 	RegionPrice
 	Intensity GridIntensity
 	Carbon    corehour.CarbonRate
+	Energy    corehour.Energy // of a vCPU-hour; with an hour's intensity it gives that hour's carbon
 	Sources   Sources
 }
 
@@ -28,7 +29,7 @@ type MarketRegion struct {
 type Sources struct {
 	Price  string
 	Carbon string // of the grid's intensity
-	Power  string // of the vCPU; with the intensity it gives the carbon rate
+	Power  string // of the vCPU and its energy; with the intensity it gives the carbon rate
 }
 
 // The sources of Market.
@@ -45,6 +46,10 @@ const (
 // every region without an intensity.
 func BuildMarket(prices []RegionPrice, grid map[corehour.RegionID]GridIntensity, power Power, sources Sources) ([]MarketRegion, error) {
 	sources.Power = power.Source
+	energy, err := power.Energy()
+	if err != nil {
+		return nil, corehour.Errorf(corehour.KindInvalid, CodeUnknownMachine, "power: %s", err)
+	}
 	var market []MarketRegion
 	var missing []string
 	for _, price := range prices {
@@ -57,7 +62,7 @@ func BuildMarket(prices []RegionPrice, grid map[corehour.RegionID]GridIntensity,
 		if err != nil {
 			return nil, corehour.Errorf(corehour.KindInvalid, CodeBadTable, "carbon list: %s: %s", price.Region.ID, err)
 		}
-		market = append(market, MarketRegion{RegionPrice: price, Intensity: intensity, Carbon: rate, Sources: sources})
+		market = append(market, MarketRegion{RegionPrice: price, Intensity: intensity, Carbon: rate, Energy: energy, Sources: sources})
 	}
 	if len(missing) > 0 {
 		return nil, corehour.Errorf(corehour.KindInvalid, CodeBadTable,
@@ -75,13 +80,14 @@ const (
 	columnIntensity         = "grid_gco2e_per_kwh"
 	columnCarbonSource      = "carbon_source"
 	columnCarbon            = "mgco2e_per_vcpu_hour"
+	columnEnergy            = "wh_per_vcpu_hour"
 	columnPowerSource       = "power_source"
 )
 
 var marketColumns = []string{
 	columnRegion, columnCountry, columnContinent, columnZone,
 	columnMarketOnDemand, columnMarketPreemptible, columnPriceSource,
-	columnIntensity, columnCarbonSource, columnCarbon, columnPowerSource,
+	columnIntensity, columnCarbonSource, columnCarbon, columnEnergy, columnPowerSource,
 }
 
 // WriteMarket writes what Market reads.
@@ -92,7 +98,7 @@ func WriteMarket(w io.Writer, market []MarketRegion) error {
 		lines = append(lines, []string{
 			string(m.Region.ID), m.Region.Country, m.Region.Continent, string(m.Region.Zone),
 			m.OnDemand.String(), m.Preemptible.String(), m.Sources.Price,
-			m.Intensity.String(), m.Sources.Carbon, formatMilligrams(m.Carbon), m.Sources.Power,
+			m.Intensity.String(), m.Sources.Carbon, formatMilligrams(m.Carbon), m.Energy.String(), m.Sources.Power,
 		})
 	}
 	return out.WriteAll(lines)
@@ -152,6 +158,9 @@ func readMarketRegion(field func(column string) string) (m MarketRegion, err err
 	if m.Intensity, err = ParseGridIntensity(field(columnIntensity)); err != nil {
 		return m, err
 	}
-	m.Carbon, err = parseMilligrams(field(columnCarbon))
+	if m.Carbon, err = parseMilligrams(field(columnCarbon)); err != nil {
+		return m, err
+	}
+	m.Energy, err = parseEnergy(field(columnEnergy))
 	return m, err
 }

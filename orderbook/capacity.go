@@ -23,6 +23,34 @@ type capacity struct {
 	units corehour.Units
 }
 
+// capacities keeps the capacity of the offers that have not the same free at
+// every minute, by number. Zero is none.
+type capacities struct {
+	all  []capacity
+	free []uint32
+}
+
+func (c *capacities) at(i uint32) *capacity { return &c.all[i-1] }
+
+// make gives a capacity in which so many of the units are free at every minute.
+func (c *capacities) make(units, free corehour.Units, from, to corehour.Minute) uint32 {
+	if n := len(c.free); n > 0 {
+		i := c.free[n-1]
+		c.free = c.free[:n-1]
+		*c.at(i) = capacity{steps: append(c.at(i).steps[:0], step{from, free}), to: to, units: units}
+		return i
+	}
+	c.all = append(c.all, capacity{steps: append(make([]step, 0, 4), step{from, free}), to: to, units: units})
+	return uint32(len(c.all))
+}
+
+// drop takes a number back; none is nothing to take.
+func (c *capacities) drop(i uint32) {
+	if i != 0 {
+		c.free = append(c.free, i)
+	}
+}
+
 func newCapacity(units corehour.Units, from, to corehour.Minute) capacity {
 	return capacity{steps: []step{{from, units}}, to: to, units: units}
 }
@@ -68,13 +96,7 @@ func (c *capacity) add(from, to corehour.Minute, delta corehour.Units) {
 	after := c.split(to)
 	for i := first; i < after; i++ {
 		free := c.steps[i].free + delta
-		if free < 0 {
-			panic(fmt.Sprintf("orderbook: never oversold: %d free units and %d taken", c.steps[i].free, -delta))
-		}
-		if free > c.units {
-			panic(fmt.Sprintf("orderbook: never more than offered: %d free of %d units and %d given back",
-				c.steps[i].free, c.units, delta))
-		}
+		checkFree(free, c.units)
 		c.steps[i].free = free
 	}
 	// Inside the range all steps moved alike, so only its two ends can have
@@ -110,7 +132,41 @@ func (c *capacity) trim(now corehour.Minute) {
 	for past+1 < len(c.steps) && c.steps[past+1].at <= now {
 		past++
 	}
-	c.steps = c.steps[past:]
+	if past > 0 {
+		// In place, so that the room before the steps is not lost.
+		c.steps = append(c.steps[:0], c.steps[past:]...)
+	}
+}
+
+// stretch finds, from step i on, the next maximal time in which at least need
+// units are free, and the most that are at any minute of it; next is where to go
+// on.
+func (c *capacity) stretch(i int, need corehour.Units) (from, to corehour.Minute, room corehour.Units, next int, ok bool) {
+	for i < len(c.steps) && c.steps[i].free < need {
+		i++
+	}
+	if i == len(c.steps) {
+		return 0, 0, 0, i, false
+	}
+	from = c.steps[i].at
+	for ; i < len(c.steps) && c.steps[i].free >= need; i++ {
+		room = max(room, c.steps[i].free)
+	}
+	return from, c.end(i - 1), room, i, true
+}
+
+// runsIn appends the runs of starts of a lease of need units within [from, to).
+func (c *capacity) runsIn(into []run, t *terms, from, to corehour.Minute, need corehour.Units) []run {
+	from, to = max(from, t.first, c.steps[0].at), min(to, t.end)
+	for i := c.locate(from); i < len(c.steps) && c.steps[i].at < to; {
+		begin, end, _, next, ok := c.stretch(i, need)
+		if !ok {
+			break
+		}
+		into = t.runsIn(into, max(begin, from), min(end, to))
+		i = next
+	}
+	return into
 }
 
 // fewest is the least number of units free over [from, to), which lies in the
@@ -121,35 +177,6 @@ func (c *capacity) fewest(from, to corehour.Minute) corehour.Units {
 		fewest = min(fewest, c.steps[i].free)
 	}
 	return fewest
-}
-
-// earliest finds the first start in [low, high] from which need units are free
-// for the whole duration, and how many are. It visits each step once: a step
-// with too little free moves the start behind itself.
-func (c *capacity) earliest(low, high corehour.Minute, d corehour.Minutes, need corehour.Units) (
-	start corehour.Minute, free corehour.Units, ok bool,
-) {
-	low = max(low, c.steps[0].at)
-	high = min(high, c.to.Add(-d))
-	if low > high {
-		return 0, 0, false
-	}
-	start, free = low, c.units
-	for i := c.locate(low); i < len(c.steps); i++ {
-		end := c.end(i)
-		if c.steps[i].free < need {
-			start, free = end, c.units
-			if start > high {
-				return 0, 0, false
-			}
-			continue
-		}
-		free = min(free, c.steps[i].free)
-		if end.Sub(start) >= d {
-			return start, free, true
-		}
-	}
-	return 0, 0, false
 }
 
 // reach describes the surroundings of [from, to): the most units free at any of
@@ -181,10 +208,9 @@ func (c *capacity) reach(from, to corehour.Minute, need corehour.Units) (
 }
 
 // level says that a lease starting at this minute, or later up to the next
-// level, can have free units of the offer of this rank.
+// level, can have so many units.
 type level struct {
 	at   corehour.Minute
-	rank int
 	free corehour.Units
 }
 
@@ -192,7 +218,7 @@ type level struct {
 // the whole duration from there: one level at low and one at each start where
 // the figure changes. It keeps the indices of steps that may yet be the fewest
 // in queue, rising in free units, so every step enters and leaves once.
-func (c *capacity) levels(into []level, queue *[]int, rank int, low, high corehour.Minute, d corehour.Minutes) []level {
+func (c *capacity) levels(into []level, queue *[]int, low, high corehour.Minute, d corehour.Minutes) []level {
 	q, head := (*queue)[:0], 0
 	next := c.locate(low)
 	known := corehour.Units(-1)
@@ -208,7 +234,7 @@ func (c *capacity) levels(into []level, queue *[]int, rank int, low, high coreho
 			head++
 		}
 		if free := c.steps[q[head]].free; free != known {
-			into = append(into, level{start, rank, free})
+			into = append(into, level{start, free})
 			known = free
 		}
 		// The figure rises when the scarcest step has been passed, and falls

@@ -160,6 +160,11 @@ func (s *session) checkOfferPriority(t *tally, fills []orderbook.Fill) {
 
 // checkState checks what always holds between commands.
 func (s *session) checkState() {
+	if b, ok := s.book.(*orderbook.Book); ok {
+		if err := b.Check(); err != nil {
+			s.failf("the index is broken: %v", err)
+		}
+	}
 	now := s.model.now
 	for _, o := range s.model.offers {
 		ref := s.offerRefs[o.ID]

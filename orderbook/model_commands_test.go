@@ -245,9 +245,14 @@ func (m *model) offerDepth(q orderbook.DepthQuery) (levels []orderbook.Level) {
 // bidDepth is what is sought that capacity of the region over exactly the minutes
 // of the query could serve, by limit.
 func (m *model) bidDepth(q orderbook.DepthQuery) (levels []orderbook.Level) {
+	capacity := &modelOffer{Offer: orderbook.Offer{From: q.From, To: q.To}}
+	capacity.free = slices.Repeat([]corehour.Units{corehour.MaxUnits}, int(q.To-q.From))
 	for _, bid := range m.bids {
-		from, to := max(q.From, bid.EarliestStart, m.now), min(q.To, bid.LatestEnd)
-		if allowsRegion(&bid.Regions, q.Region) && to.Sub(from) >= nextLength(bid) {
+		could := false
+		for start := q.From; start < q.To; start++ {
+			could = could || m.fits(bid, capacity, start, 1)
+		}
+		if could && allowsRegion(&bid.Regions, q.Region) {
 			levels = append(levels, orderbook.Level{Price: bid.Limit, Units: bid.Units, Orders: 1})
 		}
 	}

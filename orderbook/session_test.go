@@ -312,7 +312,7 @@ func (s *session) restore(c choose) {
 		l := s.leases[i]
 		if o := s.model.offer(l.offer); o != nil {
 			// The past of a lease may lie outside of the window of an amended offer.
-			s.book.RestoreLease(s.offerRefs[o.ID], l.units, max(l.start, o.From), l.end)
+			s.book.RestoreLease(s.offerRefs[o.ID], l.units, max(l.start, o.From, s.model.now), l.end)
 		}
 	}
 	for _, i := range bids[len(early):] {

@@ -1,0 +1,352 @@
+package orderbook
+
+import (
+	"math"
+	"slices"
+
+	"github.com/corehour/corehour"
+)
+
+// bidSearch looks for the resting bids that could have a lease of one offer, the
+// one that would pay it most first.
+type bidSearch struct {
+	heap    heap
+	slot    uint32 // the offer
+	filter  filter
+	rate    corehour.CarbonRate // the least that a lease of it can have
+	costs   []int64             // by class: what that costs its bids at least
+	touched []uint32            // bids whose lots are not what they now seek
+	emptied []uint32            // queues of bids that are empty
+	// version counts what has changed in the offer or in the queues since the
+	// search began: a lease found before may not be there any more.
+	version uint32
+}
+
+// allot gives an offer's new capacity over [from, to) to resting bids: again and
+// again to the bid that would pay it most, then to the one that came first.
+//
+// Before it there was no eligible pair of bid and offer, so only leases that
+// share a minute with [from, to) can have become possible.
+func (b *Book) allot(slot uint32, from, to corehour.Minute) {
+	if !b.beginTurns(slot, from, to) {
+		return
+	}
+	for {
+		i, ok := b.nextTurn()
+		if !ok {
+			break
+		}
+		b.serve(&i, from, to)
+	}
+	b.finishTurns()
+}
+
+// finishTurns brings the index of bids to what they are after some were served.
+func (b *Book) finishTurns() {
+	b.sweepBids()
+	s := &b.turns
+	for _, slot := range s.touched {
+		if r := b.bids.at(slot); r.generation&1 == 1 && r.touched {
+			r.touched = false
+			b.unindexBid(slot)
+			b.indexBid(slot)
+		}
+	}
+	s.touched = s.touched[:0]
+}
+
+// retry tries a resting bid against all offers.
+func (b *Book) retry(slot uint32) {
+	bid := &b.work
+	b.load(slot, bid)
+	made := len(b.fills)
+	if b.fillFromAll(bid); len(b.fills) > made {
+		b.served(slot, bid)
+	}
+}
+
+// beginTurns starts a search for bids that can use an offer's capacity around
+// [from, to); false where that is quickly none.
+func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
+	s, o := &b.turns, b.offers.at(slot)
+	if s.heap = s.heap[:0]; len(b.bidClasses.all) == 0 {
+		return false
+	}
+	from = max(from, b.now)
+	if from >= to {
+		return false
+	}
+	low, high, room := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to), corehour.Units(o.free)
+	if o.steps != 0 {
+		room, low, high = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
+		low = max(low, b.now)
+	}
+	if room < corehour.Units(o.minFill) || low >= high {
+		return false
+	}
+	c := &b.classes[o.class]
+	s.slot = slot
+	s.rate = corehour.CarbonRate(o.factor)
+	if c.zone != NoZone {
+		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(low, high)), 1)
+	}
+	s.filter = filter{
+		mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low), length: ^uint32(high - low), room: ^uint32(room),
+		factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill), org: o.org,
+	}
+	for id := range b.bidClasses.all {
+		b.enterBidClass(uint32(id), c)
+	}
+	return len(s.heap) > 0
+}
+
+// limitOf is the highest limit that a rank stands for.
+func limitOf(rank uint32) int64 {
+	if ticks := ^rank; ticks != ^uint32(0) {
+		return int64(ticks) * int64(corehour.Tick)
+	}
+	return int64(corehour.MaxPrice)
+}
+
+// enterBidClass puts the tree of a class into the heap if it may have something.
+func (b *Book) enterBidClass(id uint32, of *offerClass) {
+	s, c, t := &b.turns, &b.bidClasses.all[id], &b.bidClasses.trees[id]
+	limit, price := limitOf(t.sum.rank), b.offers.at(s.slot).price
+	if t.root == 0 || limit < price || c.sla > of.sla || of.interruptible && !c.interruptible || !s.filter.passes(&t.sum) {
+		return
+	}
+	if c.regions != 0 && c.regions != anyRegions && !b.regions.at(c.regions).Has(of.region) {
+		return
+	}
+	for len(s.costs) <= int(id) {
+		s.costs = append(s.costs, 0)
+	}
+	s.costs[id] = int64(corehour.CarbonCost(c.price, s.rate))
+	if pays := limit - s.costs[id]; pays >= price {
+		s.heap.push(item{key: -pays, kind: itemNode, ref: t.root, class: id})
+	}
+}
+
+// nextTurn finds the bid that would pay most for what is left, and the lease of
+// the offer that it would have.
+func (b *Book) nextTurn() (item, bool) {
+	s := &b.turns
+	for len(s.heap) > 0 {
+		i := s.heap.pop()
+		switch i.kind {
+		case itemNode:
+			b.openBidNode(&i)
+			continue
+		case itemLease:
+			if uint32(i.at) == s.version&math.MaxUint16 {
+				return i, true
+			}
+		}
+		if turn, ok := b.turnOf(i.ref, i.class); ok {
+			if len(s.heap) == 0 || turn.less(&s.heap[0]) {
+				return turn, true
+			}
+			s.heap.push(turn)
+		}
+	}
+	return item{}, false
+}
+
+func (b *Book) openBidNode(i *item) {
+	s := &b.turns
+	n := b.demand.nodes.at(i.ref)
+	kind := itemNode
+	if n.leaf {
+		kind = itemLot
+	}
+	cost, price := s.costs[i.class], b.offers.at(s.slot).price
+	for j := range int(n.n) {
+		if !s.filter.passes(&n.sums[j]) {
+			continue
+		}
+		if pays := limitOf(n.sums[j].rank) - cost; pays >= price {
+			s.heap.push(item{key: -pays, kind: kind, ref: n.ref[j], class: i.class})
+		}
+	}
+}
+
+// turnOf is the best lease of the offer that the first bid of a lot could have
+// that seeks as many units as the offer gives at least.
+func (b *Book) turnOf(id, class uint32) (item, bool) {
+	s := &b.turns
+	slot := b.demand.lots.at(id).head
+	for slot != 0 && b.bids.at(slot).units < b.offers.at(s.slot).minFill {
+		slot = b.bids.at(slot).next
+	}
+	if slot == 0 {
+		return item{}, false
+	}
+	r := b.bids.at(slot)
+	best, ok := b.bestFor(r, s.slot)
+	if !ok {
+		return item{}, false
+	}
+	return item{
+		key: int64(best.effective) - int64(b.offers.at(s.slot).price) - r.limit, major: r.arrival, minor: uint64(best.at),
+		ref: id, class: class, at: uint16(s.version), kind: itemLease,
+	}, true
+}
+
+// bidOf is the bid of a turn.
+func (b *Book) bidOf(i *item) uint32 {
+	slot := b.demand.lots.at(i.ref).head
+	for r := b.bids.at(slot); r.arrival != i.major; r = b.bids.at(slot) {
+		slot = r.next
+	}
+	return slot
+}
+
+// bestFor is the best start of a resting bid's next lease of an offer.
+func (b *Book) bestFor(r *bidRecord, slot uint32) (start, bool) {
+	o := b.offers.at(slot)
+	c := &b.classes[o.class]
+	d := r.piece()
+	if o.org == r.org || o.takeOrPay > r.takeOrPay || corehour.Minutes(o.minDuration) > d || o.minFill > r.units || o.price > r.limit ||
+		uint8(c.sla) < r.sla || c.interruptible && r.flags&bidInterruptible == 0 ||
+		r.regions != 0 && !b.regions.at(r.regions).Has(c.region) ||
+		r.providers != 0 && !b.providers.at(r.providers).Has(ProviderIndex(o.provider)) {
+		return start{}, false
+	}
+	t := terms{
+		first: max(corehour.Minute(r.earliest), b.now), end: corehour.Minute(r.latestEnd), d: d,
+		price: corehour.CarbonPrice(r.carbonPrice), maxCarbon: corehour.CarbonRate(r.maxCarbon), limit: corehour.Price(r.limit),
+	}
+	if r.taken != 0 {
+		t.taken = *b.taken.at(r.taken)
+	}
+	need := corehour.Units(max(o.minFill, r.atLeast()))
+	b.runs = b.runs[:0]
+	if o.steps != 0 {
+		b.runs = b.capacity.at(o.steps).runsIn(b.runs, &t, corehour.Minute(o.from), corehour.Minute(o.to), need)
+	} else if corehour.Units(o.free) >= need {
+		b.runs = t.runsIn(b.runs, corehour.Minute(o.from), corehour.Minute(o.to))
+	}
+	return b.bestStart(&t, b.runs, o.carbon(c), corehour.Price(o.price))
+}
+
+// serve gives the bid whose turn it is its lease. One that is partly filled and
+// now needs less than its minimum fill, or less time in a piece, may meet offers
+// that had too little for it, so it is tried against all of them at once: no
+// eligible pair is left resting.
+func (b *Book) serve(i *item, from, to corehour.Minute) {
+	s := &b.turns
+	slot := b.bidOf(i)
+	bid := &b.work
+	b.load(slot, bid)
+	made, minimum := len(b.fills), bid.atLeast()
+	again := true
+	switch {
+	case bid.allOrNone() && bid.splittable():
+		b.fillPieces(bid)
+		again = false
+	case bid.allOrNone():
+		b.fillWhole(bid, &fresh{s.slot, from, to})
+		again = false
+	default:
+		at, d := corehour.Minute(i.minor), bid.piece()
+		units := min(bid.Units, b.fewest(b.offers.at(s.slot), at, at.Add(d)))
+		b.take(bid, s.slot, at, d, units)
+		b.settle()
+		if bid.seeks() && (bid.splittable() || bid.atLeast() < minimum) {
+			b.fillFromAll(bid)
+		}
+	}
+	if len(b.fills) > made {
+		b.served(slot, bid)
+	}
+	if again {
+		if turn, ok := b.turnOf(i.ref, i.class); ok {
+			s.heap.push(turn)
+		}
+	}
+}
+
+// served notes what a resting bid has become.
+func (b *Book) served(slot uint32, bid *Bid) {
+	b.turns.version++
+	r := b.bids.at(slot)
+	piece, least := r.piece(), r.atLeast()
+	b.keep(r, bid)
+	b.completed(bid)
+	if !bid.seeks() {
+		b.retire(slot)
+		return
+	}
+	if (r.piece() != piece || r.atLeast() != least) && !r.touched {
+		r.touched = true
+		b.turns.touched = append(b.turns.touched, slot)
+	}
+}
+
+// retire takes a bid out of the book while a search over bids goes on: its lot
+// stays in the tree, empty, until the search is over.
+func (b *Book) retire(slot uint32) {
+	r := b.bids.at(slot)
+	id := r.lot
+	if b.unlinkBid(slot) {
+		b.turns.emptied = append(b.turns.emptied, id)
+	}
+	r.touched = false
+	b.forgetBid(slot)
+}
+
+// completed drops the siblings of a bid that has filled completely.
+func (b *Book) completed(bid *Bid) {
+	if bid.Group == 0 || !bid.done() {
+		return
+	}
+	siblings := slices.Clone(b.groups[bid.Group])
+	slices.SortFunc(siblings, func(x, y uint32) int { return int(int64(b.bids.at(x).arrival) - int64(b.bids.at(y).arrival)) })
+	for _, slot := range siblings {
+		if id := corehour.BidID(b.bids.at(slot).id); id != bid.ID {
+			b.dropped = append(b.dropped, id)
+			b.retire(slot)
+		}
+	}
+}
+
+// sweepBids takes empty queues of bids out of their trees.
+func (b *Book) sweepBids() {
+	for _, id := range b.turns.emptied {
+		class := b.demand.lots.at(id).tree
+		b.demand.strike(id)
+		b.demand.lots.give(id)
+		b.closedBidLot(class)
+	}
+	b.turns.emptied = b.turns.emptied[:0]
+	b.demand.sweep(b.bidClasses.trees)
+}
+
+// wouldTrade reports whether a resting bid could have a lease of an offer.
+func (b *Book) wouldTrade(slot uint32) bool {
+	o := b.offers.at(slot)
+	from, to := corehour.Minute(o.from), corehour.Minute(o.to)
+	if !b.beginTurns(slot, from, to) {
+		return false
+	}
+	for {
+		i, ok := b.nextTurn()
+		if !ok {
+			return false
+		}
+		bid := &b.work
+		b.load(b.bidOf(&i), bid)
+		switch {
+		case bid.allOrNone() && bid.splittable():
+			b.fillPieces(bid)
+		case bid.allOrNone():
+			b.fillWhole(bid, &fresh{slot, from, to})
+		default:
+			return true
+		}
+		if len(b.fills) > 0 {
+			b.undo()
+			return true
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package orderbook
+
+import (
+	"github.com/corehour/corehour"
+)
+
+// probe is a bid of nobody for exactly the minutes of a query.
+func (q *DepthQuery) probe() Bid {
+	bid := Bid{
+		Org: OrgIndex(nobody), Units: corehour.MaxUnits, Duration: q.To.Sub(q.From), EarliestStart: q.From, LatestEnd: q.To,
+		Limit: corehour.MaxPrice, MaxCarbon: NoCarbonCap, CarbonPrice: q.CarbonPrice, MinSLA: corehour.SLABasic, Interruptible: true,
+		MaxTakeOrPay: corehour.WholeShare, MinFill: 1, MaxLeases: 1,
+	}
+	bid.Regions.Allow.Set(q.Region)
+	bid.Providers.AllowAll = true
+	return bid
+}
+
+// OfferDepth lists the best levels of offers with units free over all of
+// [From, To), the least effective price first: the units free and how many
+// offers have them.
+func (b *Book) OfferDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
+	b.begin(now)
+	if q.From >= q.To {
+		return nil
+	}
+	bid := q.probe()
+	b.beginSearch(&bid)
+	b.search.all = true
+	defer func() { b.search.all = false }()
+	for {
+		i, ok := b.next()
+		if !ok {
+			return levels
+		}
+		price := corehour.Price(i.key)
+		if n := len(levels); n == 0 || levels[n-1].Price != price {
+			if n == q.Levels {
+				return levels
+			}
+			levels = append(levels, Level{Price: price})
+		}
+		slot := b.offerOf(&i)
+		l := &levels[len(levels)-1]
+		l.Units += b.fewest(b.offers.at(slot), q.From, q.To)
+		l.Orders++
+		b.goOn(slot, i)
+	}
+}
+
+// BidDepth lists the best levels of resting bids that allow the region and that
+// capacity free over exactly [From, To) could give a lease, the highest limit
+// first: the units open and how many bids seek them.
+func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
+	b.begin(now)
+	if q.From >= q.To {
+		return nil
+	}
+	s := &b.turns
+	s.heap = s.heap[:0]
+	f := filter{
+		mask: 1 << (q.Region & 63), lo: uint32(q.To), hi: uint32(q.From), length: ^uint32(q.To - q.From),
+		factor: ^uint32(0), floor: ^uint32(0), org: nobody,
+	}
+	for id := range b.bidClasses.all {
+		if t := &b.bidClasses.trees[id]; t.root != 0 && f.passes(&t.sum) {
+			s.heap.push(item{key: -limitOf(t.sum.rank), kind: itemNode, ref: t.root})
+		}
+	}
+	for len(s.heap) > 0 {
+		i := s.heap.pop()
+		if i.kind == itemNode {
+			n := b.demand.nodes.at(i.ref)
+			kind := itemNode
+			if n.leaf {
+				kind = itemLot
+			}
+			for j := range int(n.n) {
+				if f.passes(&n.sums[j]) {
+					s.heap.push(item{key: -limitOf(n.sums[j].rank), kind: kind, ref: n.ref[j]})
+				}
+			}
+			continue
+		}
+		head := b.demand.lots.at(i.ref).head
+		r := b.bids.at(head)
+		if i.kind == itemLot {
+			// From here on with its very limit, which the rank may only bound.
+			if b.couldUse(r, &q) {
+				s.heap.push(item{key: -r.limit, kind: itemLease, ref: i.ref})
+			}
+			continue
+		}
+		limit := corehour.Price(r.limit)
+		if n := len(levels); n == 0 || levels[n-1].Price != limit {
+			if n == q.Levels {
+				return levels
+			}
+			levels = append(levels, Level{Price: limit})
+		}
+		l := &levels[len(levels)-1]
+		for slot := head; slot != 0; slot = b.bids.at(slot).next {
+			l.Units += corehour.Units(b.bids.at(slot).units)
+			l.Orders++
+		}
+	}
+	return levels
+}
+
+// couldUse reports whether capacity over a query's minutes could give a resting
+// bid a lease.
+func (b *Book) couldUse(r *bidRecord, q *DepthQuery) bool {
+	if r.regions != 0 && !b.regions.at(r.regions).Has(q.Region) {
+		return false
+	}
+	t := terms{first: max(corehour.Minute(r.earliest), b.now), end: corehour.Minute(r.latestEnd), d: r.piece()}
+	if r.taken != 0 {
+		t.taken = *b.taken.at(r.taken)
+	}
+	b.runs = t.runsIn(b.runs[:0], q.From, q.To)
+	return len(b.runs) > 0
+}

@@ -1,0 +1,435 @@
+package orderbook
+
+import "math/bits"
+
+// The index finds, among lots that differ in time, price and much else, those
+// that may meet an order, best first, without reading the others.
+//
+// A lot is a point (lo, hi) in time and a rank, lower ranks being better. What
+// an order can meet is always of the form lo <= A and hi >= B: an offer's free
+// stretch [lo, hi) must begin by the bid's latest start and end after its
+// earliest end; a bid's earliest end lo must not be after the stretch's end, nor
+// its latest start hi before the stretch's beginning. So lots lie in a tree in
+// the Z-order of (lo, hi), in which neighbours are near in both, and each tree
+// entry carries bounds of all that is beneath it. A search reads only nodes whose
+// bounds still allow a better match than it has.
+
+// fanout is the number of entries of a tree node. A node is split when it is
+// full and joined with its neighbour when both together are half of that.
+const fanout = 32
+
+// bounds is what holds for all lots beneath a tree entry: the least lo, rank,
+// factor and floor, the greatest hi, length and room, the union of masks, and the
+// organisation if it is one and the same.
+type bounds struct {
+	mask   uint64
+	lo     uint32
+	hi     uint32
+	length uint32
+	rank   uint32
+	room   uint32
+	factor uint32
+	floor  uint32
+	org    uint32
+}
+
+// manyOrgs stands where lots are of several organisations, nobody where an order
+// is of none.
+const (
+	manyOrgs = ^uint32(0)
+	nobody   = manyOrgs - 1
+)
+
+// nothing are the bounds of no lots.
+var nothing = bounds{lo: ^uint32(0), rank: ^uint32(0), factor: ^uint32(0), floor: ^uint32(0)}
+
+// widen extends the bounds to cover more and reports whether they changed.
+func (b *bounds) widen(c *bounds) bool {
+	was := *b
+	b.mask |= c.mask
+	b.lo, b.hi = min(b.lo, c.lo), max(b.hi, c.hi)
+	b.length, b.room = max(b.length, c.length), max(b.room, c.room)
+	b.rank, b.factor, b.floor = min(b.rank, c.rank), min(b.factor, c.factor), min(b.floor, c.floor)
+	switch {
+	case was.mask == 0:
+		b.org = c.org
+	case b.org != c.org:
+		b.org = manyOrgs
+	}
+	return *b != was
+}
+
+// filter is what a search asks of bounds.
+type filter struct {
+	mask   uint64
+	lo     uint32 // at most
+	hi     uint32 // at least
+	length uint32 // at least
+	room   uint32 // at least
+	factor uint32 // at most
+	floor  uint32 // at most
+	org    uint32 // not this one
+}
+
+// passes reports whether something beneath the bounds may be what is sought.
+func (f *filter) passes(b *bounds) bool {
+	return b.lo <= f.lo && b.hi >= f.hi && b.length >= f.length && b.room >= f.room &&
+		b.factor <= f.factor && b.floor <= f.floor && b.org != f.org && b.mask&f.mask != 0
+}
+
+// node is an inner node or a leaf. Entries are sorted by (z, order).
+type node struct {
+	parent   uint32
+	n        int32
+	leaf     bool
+	struck   bool // has entries that were struck out
+	removals uint8
+	tree     uint32
+	z        [fanout]uint64 // Z-order of (lo, hi); of an inner node's entry, that of its first lot when it was made
+	order    [fanout]uint64 // rank, then what tells lots of one rank apart
+	ref      [fanout]uint32 // lot or node
+	sums     [fanout]bounds
+}
+
+// lot is what the index finds: a queue of like orders, or one order alone.
+type lot struct {
+	lo, hi uint32
+	rank   uint32
+	tag    uint32 // tells lots of one place and rank apart
+	leaf   uint32 // the node that it is in
+	tree   uint32 // the class whose tree it is in
+	head   uint32 // first order
+	tail   uint32 // last order; unused where the order is alone
+	next   uint32 // next lot of the same order, where that is alone
+	room   uint32
+	alone  bool
+}
+
+func (l *lot) order() uint64 { return uint64(l.rank)<<32 | uint64(l.tag) }
+
+// tree is an index over some lots; several trees share the nodes of one index.
+type tree struct {
+	root uint32
+	sum  bounds // of all lots; nothing where there are none
+}
+
+// index keeps nodes and lots of many trees.
+type index struct {
+	nodes slab[node]
+	lots  slab[lot]
+	dirty []uint32 // leaves with entries that were struck out
+}
+
+// interleave is the Z-order of two times.
+func interleave(lo, hi uint32) uint64 { return spread(lo)<<1 | spread(hi) }
+
+func spread(v uint32) uint64 {
+	x := uint64(v)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	x = (x | x<<2) & 0x3333333333333333
+	x = (x | x<<1) & 0x5555555555555555
+	return x
+}
+
+// before counts the entries with a key below (z, order), without branches that
+// depend on the keys.
+func (n *node) before(z, order uint64) int {
+	low, length := 0, int(n.n)
+	for length > 0 {
+		half := (length + 1) >> 1
+		i := (low + half - 1) & (fanout - 1)
+		_, below := bits.Sub64(n.order[i], order, 0)
+		_, below = bits.Sub64(n.z[i], z, below)
+		low += half & -int(below)
+		length -= half
+	}
+	return low
+}
+
+// seek finds the leaf and the position in it at which a key belongs.
+func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
+	for {
+		n := x.nodes.at(root)
+		if n.leaf {
+			return root, n.before(z, order)
+		}
+		// The child whose first key is the last one not above the key.
+		i := n.before(z, order)
+		if i == int(n.n) || n.z[i] != z || n.order[i] != order {
+			i--
+		}
+		root = n.ref[max(i, 0)]
+	}
+}
+
+// insert puts a lot where seek said it belongs.
+func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
+	l := x.lots.at(id)
+	z, order := interleave(l.lo, l.hi), l.order()
+	n := x.nodes.at(leaf)
+	if n.n == fanout {
+		right := x.split(t, leaf)
+		if at > int(n.n) {
+			at -= int(n.n)
+			leaf = right
+			n = x.nodes.at(leaf)
+		}
+	}
+	n.open(at, z, order, id, sum)
+	l.leaf = leaf
+	x.widen(t, leaf, sum)
+}
+
+// start makes a tree of a first lot.
+func (x *index) start(t *tree, id uint32, sum *bounds) {
+	l := x.lots.at(id)
+	t.root = x.newNode(l.tree, true)
+	x.nodes.at(t.root).open(0, interleave(l.lo, l.hi), l.order(), id, sum)
+	l.leaf = t.root
+	t.sum = *sum
+}
+
+func (x *index) newNode(tree uint32, leaf bool) uint32 {
+	id := x.nodes.take()
+	n := x.nodes.at(id)
+	n.parent, n.n, n.leaf, n.struck, n.removals, n.tree = 0, 0, leaf, false, 0, tree
+	return id
+}
+
+// open makes room at a position and fills it.
+func (n *node) open(at int, z, order uint64, ref uint32, sum *bounds) {
+	end := int(n.n)
+	copy(n.z[at+1:end+1], n.z[at:end])
+	copy(n.order[at+1:end+1], n.order[at:end])
+	copy(n.ref[at+1:end+1], n.ref[at:end])
+	copy(n.sums[at+1:end+1], n.sums[at:end])
+	n.z[at], n.order[at], n.ref[at], n.sums[at] = z, order, ref, *sum
+	n.n++
+}
+
+// close takes an entry out.
+func (n *node) close(at int) {
+	end := int(n.n)
+	copy(n.z[at:end-1], n.z[at+1:end])
+	copy(n.order[at:end-1], n.order[at+1:end])
+	copy(n.ref[at:end-1], n.ref[at+1:end])
+	copy(n.sums[at:end-1], n.sums[at+1:end])
+	n.n--
+}
+
+// place is the position of a child or lot.
+func (n *node) place(ref uint32) int {
+	for i, r := range n.ref[:n.n] {
+		if r == ref {
+			return i
+		}
+	}
+	panic("orderbook: a tree holds what names it")
+}
+
+// split moves the upper half of a full node into a new one and returns that.
+func (x *index) split(t *tree, id uint32) uint32 {
+	n := x.nodes.at(id)
+	rightID := x.newNode(n.tree, n.leaf)
+	right := x.nodes.at(rightID)
+	const half = fanout / 2
+	right.n = int32(copy(right.z[:], n.z[half:n.n]))
+	copy(right.order[:], n.order[half:n.n])
+	copy(right.ref[:], n.ref[half:n.n])
+	copy(right.sums[:], n.sums[half:n.n])
+	n.n = half
+	x.adopt(rightID)
+	if n.parent == 0 {
+		root := x.newNode(n.tree, false)
+		sum := n.cover()
+		x.nodes.at(root).open(0, n.z[0], n.order[0], id, &sum)
+		n.parent = root
+		t.root = root
+	}
+	parentID := n.parent
+	parent := x.nodes.at(parentID)
+	at := parent.place(id)
+	parent.sums[at] = n.cover()
+	if parent.n == fanout {
+		upper := x.split(t, parentID)
+		if at >= int(parent.n) {
+			at -= int(parent.n)
+			parentID = upper
+			parent = x.nodes.at(parentID)
+		}
+	}
+	sum := right.cover()
+	parent.open(at+1, right.z[0], right.order[0], rightID, &sum)
+	right.parent = parentID
+	return rightID
+}
+
+// adopt tells what is beneath a node where it now is.
+func (x *index) adopt(id uint32) {
+	n := x.nodes.at(id)
+	for _, ref := range n.ref[:n.n] {
+		if n.leaf {
+			x.lots.at(ref).leaf = id
+		} else {
+			x.nodes.at(ref).parent = id
+		}
+	}
+}
+
+// cover are the bounds of all entries.
+func (n *node) cover() bounds {
+	sum := nothing
+	for i := range n.sums[:n.n] {
+		sum.widen(&n.sums[i])
+	}
+	return sum
+}
+
+// widen extends the bounds above a node to cover a new lot in it.
+func (x *index) widen(t *tree, id uint32, sum *bounds) {
+	for {
+		parentID := x.nodes.at(id).parent
+		if parentID == 0 {
+			t.sum.widen(sum)
+			return
+		}
+		parent := x.nodes.at(parentID)
+		if !parent.sums[parent.place(id)].widen(sum) {
+			return
+		}
+		id = parentID
+	}
+}
+
+// remove takes a lot out of its tree.
+func (x *index) remove(t *tree, id uint32) {
+	leaf := x.lots.at(id).leaf
+	n := x.nodes.at(leaf)
+	n.close(n.place(id))
+	x.settle(t, leaf)
+}
+
+// strike takes a lot out of its tree as remove does, but leaves the gap and the
+// bounds to sweep, so that many lots of one leaf cost little more than one.
+func (x *index) strike(id uint32) {
+	leaf := x.lots.at(id).leaf
+	n := x.nodes.at(leaf)
+	n.ref[n.place(id)] = 0
+	if !n.struck {
+		n.struck = true
+		x.dirty = append(x.dirty, leaf)
+	}
+}
+
+// sweep closes the gaps that strike left in the leaves of a tree.
+func (x *index) sweep(trees []tree) {
+	for _, leaf := range x.dirty {
+		n := x.nodes.at(leaf)
+		n.struck = false
+		kept := 0
+		for i := range int(n.n) {
+			if n.ref[i] == 0 {
+				continue
+			}
+			if kept != i {
+				n.z[kept], n.order[kept], n.ref[kept], n.sums[kept] = n.z[i], n.order[i], n.ref[i], n.sums[i]
+			}
+			kept++
+		}
+		n.n = int32(kept)
+		x.settle(&trees[n.tree], leaf)
+	}
+	x.dirty = x.dirty[:0]
+}
+
+// settle brings what is above a node in order after entries of it were taken
+// out: an empty node goes, a small one joins its neighbour, bounds tighten.
+func (x *index) settle(t *tree, id uint32) {
+	rankOnly := true
+	for {
+		n := x.nodes.at(id)
+		parentID := n.parent
+		if n.n == 0 {
+			x.nodes.give(id)
+			if parentID == 0 {
+				t.root, t.sum = 0, nothing
+				return
+			}
+			parent := x.nodes.at(parentID)
+			parent.close(parent.place(id))
+			id, rankOnly = parentID, false
+			continue
+		}
+		if parentID == 0 {
+			if !n.leaf && n.n == 1 {
+				t.root = n.ref[0]
+				x.nodes.at(t.root).parent = 0
+				x.nodes.give(id)
+				t.sum = n.sums[0]
+				return
+			}
+			t.sum = n.tightened(&t.sum, rankOnly)
+			return
+		}
+		parent := x.nodes.at(parentID)
+		at := parent.place(id)
+		if n.n < fanout/4 && x.join(parent, at) {
+			rankOnly = false
+		}
+		was := parent.sums[at]
+		sum := n.tightened(&was, rankOnly)
+		if sum == was {
+			return
+		}
+		parent.sums[at] = sum
+		was.rank = sum.rank
+		rankOnly = rankOnly && sum == was
+		id = parentID
+	}
+}
+
+// join moves what is in the right neighbour of a small node into it if there is
+// room to spare.
+func (x *index) join(parent *node, at int) bool {
+	if at+1 >= int(parent.n) {
+		return false
+	}
+	id, rightID := parent.ref[at], parent.ref[at+1]
+	n, right := x.nodes.at(id), x.nodes.at(rightID)
+	if right.struck || n.n+right.n > fanout/2 {
+		return false
+	}
+	end := int(n.n)
+	copy(n.z[end:], right.z[:right.n])
+	copy(n.order[end:], right.order[:right.n])
+	copy(n.ref[end:], right.ref[:right.n])
+	copy(n.sums[end:], right.sums[:right.n])
+	n.n += right.n
+	x.adopt(id)
+	parent.close(at + 1)
+	x.nodes.give(rightID)
+	return true
+}
+
+// tightened are the bounds of a node of which entries were taken out, given what
+// they were. A leaf whose lots lie in one place in time differs in little but
+// rank, so mostly only that is looked at; bounds that are too wide cost a look
+// beneath, no wrong match.
+func (n *node) tightened(was *bounds, rankOnly bool) bounds {
+	n.removals++
+	if !rankOnly || n.removals%16 == 0 || n.leaf && n.z[0] != n.z[n.n-1] {
+		return n.cover()
+	}
+	sum := *was
+	if n.leaf {
+		sum.rank = n.sums[0].rank
+		return sum
+	}
+	sum.rank = n.sums[0].rank
+	for i := 1; i < int(n.n); i++ {
+		sum.rank = min(sum.rank, n.sums[i].rank)
+	}
+	return sum
+}

@@ -1,0 +1,434 @@
+package orderbook
+
+import (
+	"fmt"
+
+	"github.com/corehour/corehour"
+)
+
+// offerKind is what is alike for all offers of a class, so that a bid passes
+// over classes and not over offers where one of these keeps it away.
+type offerKind struct {
+	region        RegionIndex
+	zone          ZoneIndex
+	sla           corehour.SLA
+	interruptible bool
+}
+
+// offerClass is the offers of one kind; its lots are in the tree of the same
+// number.
+type offerClass struct {
+	offerKind
+	lots int
+}
+
+// rankOf is a price in ticks, as far as 32 bits reach.
+func rankOf(p corehour.Price) uint32 {
+	return uint32(min(p/corehour.Tick, corehour.Price(^uint32(0))))
+}
+
+func (b *Book) offerRef(slot uint32) OfferRef {
+	return OfferRef(reference(slot, b.offers.at(slot).generation))
+}
+
+// list puts an offer among those that bids look through.
+func (b *Book) list(o *Offer) uint32 {
+	admitOffer(o)
+	slot := b.offers.take()
+	r := b.offers.at(slot)
+	factor := uint32(o.Carbon.Rate)
+	if o.Carbon.Zone != NoZone {
+		factor = uint32(o.Carbon.Energy)
+	}
+	*r = offerRecord{
+		id: uint64(o.ID), arrival: o.Arrival, price: int64(o.Price), from: uint32(o.From), to: uint32(o.To),
+		provider: uint32(o.Provider), org: uint32(o.Org), units: int32(o.Units), free: int32(o.Units),
+		minFill: int32(o.MinFill), minDuration: int32(o.MinDuration), factor: factor, takeOrPay: uint16(o.TakeOrPay),
+		class: b.classFor(offerKind{o.Region, o.Carbon.Zone, o.SLA, o.Interruptible}), generation: r.generation + 1,
+	}
+	b.index(slot)
+	return slot
+}
+
+func (b *Book) classFor(kind offerKind) uint32 {
+	if n := len(b.classIn[kind.region]); n > 0 {
+		// Mostly an offer is of a kind that has offers, and a region has few.
+		for _, id := range b.classIn[kind.region] {
+			if b.classes[id].offerKind == kind {
+				return id
+			}
+		}
+	}
+	id, ok := b.classOf[kind]
+	if !ok {
+		id = uint32(len(b.classes))
+		b.classOf[kind] = id
+		b.classes = append(b.classes, offerClass{offerKind: kind})
+		b.trees = append(b.trees, tree{sum: nothing})
+	}
+	return id
+}
+
+// forget takes an offer out of the book.
+func (b *Book) forget(slot uint32) {
+	o := b.offers.at(slot)
+	b.unindex(slot)
+	b.capacity.drop(o.steps)
+	o.steps = 0
+	o.generation++
+	b.offers.give(slot)
+}
+
+// Every offer with something to sell is in the index: one that is free alike at
+// every minute waits in a queue with those that differ from it in nothing but
+// arrival and units; any other has a lot of its own for each stretch of time in
+// which it has at least its minimum fill free.
+
+// index puts an offer that is in no lot into those that its capacity says.
+func (b *Book) index(slot uint32) {
+	o := b.offers.at(slot)
+	switch {
+	case o.steps != 0:
+		b.indexStretches(slot)
+	case o.free < o.minFill:
+		// Sold out.
+	case o.minFill > 1:
+		o.lot = b.lotAlone(slot, o.from, o.to, uint32(o.free))
+	default:
+		b.enqueue(slot)
+	}
+}
+
+// unindex takes an offer out of the lots that it is in.
+func (b *Book) unindex(slot uint32) {
+	o := b.offers.at(slot)
+	if o.queued {
+		if lot := o.lot; b.unlink(slot) {
+			b.dropLot(lot)
+		}
+		return
+	}
+	for id := o.lot; id != 0; {
+		next := b.supply.lots.at(id).next
+		b.dropLot(id)
+		id = next
+	}
+	o.lot = 0
+}
+
+// bounds of a lot of an offer. The mask folds providers.
+func (o *offerRecord) bounds(l *lot) bounds {
+	return bounds{
+		mask: 1 << (o.provider & 63), lo: l.lo, hi: l.hi, length: l.hi - l.lo, rank: l.rank, room: l.room,
+		factor: o.factor, floor: uint32(o.minFill), org: o.org,
+	}
+}
+
+// lotAlone makes a lot of one stretch of an offer.
+func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
+	o := b.offers.at(slot)
+	id := b.supply.lots.take()
+	l := b.supply.lots.at(id)
+	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, head: slot, room: room, alone: true}
+	b.placeLot(id, o)
+	return id
+}
+
+func (b *Book) placeLot(id uint32, o *offerRecord) {
+	l := b.supply.lots.at(id)
+	t := &b.trees[l.tree]
+	sum := o.bounds(l)
+	b.openedLot(l.tree)
+	if t.root == 0 {
+		b.supply.start(t, id, &sum)
+		return
+	}
+	leaf, at := b.supply.seek(t.root, interleave(l.lo, l.hi), l.order())
+	b.supply.insert(t, leaf, at, id, &sum)
+}
+
+// openedLot counts a lot of a class.
+func (b *Book) openedLot(class uint32) {
+	c := &b.classes[class]
+	if c.lots++; c.lots == 1 {
+		b.classIn[c.region] = append(b.classIn[c.region], class)
+		b.selling.Set(c.region)
+	}
+}
+
+// closedLot counts a lot less; a class without lots is not looked at.
+func (b *Book) closedLot(class uint32) {
+	c := &b.classes[class]
+	if c.lots--; c.lots > 0 {
+		return
+	}
+	list := b.classIn[c.region]
+	for i, id := range list {
+		if id == class {
+			list[i] = list[len(list)-1]
+			b.classIn[c.region] = list[:len(list)-1]
+			break
+		}
+	}
+	if len(b.classIn[c.region]) == 0 {
+		b.selling[c.region/64] &^= 1 << (c.region % 64)
+	}
+}
+
+func (b *Book) dropLot(id uint32) {
+	l := b.supply.lots.at(id)
+	b.supply.remove(&b.trees[l.tree], id)
+	b.closedLot(l.tree)
+	b.supply.lots.give(id)
+}
+
+// queueTag tells queues of one window and price apart by what else they ask.
+func (o *offerRecord) queueTag() uint32 {
+	h := uint64(o.provider)*0x9e3779b97f4a7c15 ^ uint64(o.factor)*0xc2b2ae3d27d4eb4f ^
+		uint64(o.minDuration)*0x165667b19e3779f9 ^ uint64(o.takeOrPay)*0x27d4eb2f165667c5
+	return uint32(h >> 32)
+}
+
+// alike reports whether two offers of one class may wait in one queue.
+func (o *offerRecord) alike(p *offerRecord) bool {
+	return o.from == p.from && o.to == p.to && o.price == p.price && o.provider == p.provider && o.org == p.org &&
+		o.factor == p.factor && o.minDuration == p.minDuration && o.takeOrPay == p.takeOrPay
+}
+
+// enqueue puts an offer into its queue, behind those that came before it.
+func (b *Book) enqueue(slot uint32) {
+	o := b.offers.at(slot)
+	rank, tag := rankOf(corehour.Price(o.price)), o.queueTag()
+	z, order := interleave(o.from, o.to), uint64(rank)<<32|uint64(tag)
+	t := &b.trees[o.class]
+	var leaf uint32
+	var at int
+	if t.root != 0 {
+		leaf, at = b.supply.seek(t.root, z, order)
+		n := b.supply.nodes.at(leaf)
+		for i := at; i < int(n.n) && n.order[i] == order && n.z[i] == z; i++ {
+			id := n.ref[i]
+			if l := b.supply.lots.at(id); !l.alone && b.offers.at(l.head).alike(o) {
+				b.link(id, slot)
+				if room := uint32(o.free); room > l.room {
+					l.room = room
+					n.sums[i].room = room
+					b.supply.widen(t, leaf, &n.sums[i])
+				}
+				return
+			}
+		}
+	}
+	id := b.supply.lots.take()
+	l := b.supply.lots.at(id)
+	*l = lot{lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, head: slot, tail: slot, room: uint32(o.free)}
+	o.prev, o.next, o.lot, o.queued = 0, 0, id, true
+	sum := o.bounds(l)
+	b.openedLot(o.class)
+	if t.root == 0 {
+		b.supply.start(t, id, &sum)
+	} else {
+		b.supply.insert(t, leaf, at, id, &sum)
+	}
+}
+
+// link puts an offer into a queue by arrival. New ones go to the end; one that
+// comes back is mostly near the beginning.
+func (b *Book) link(id, slot uint32) {
+	l, o := b.supply.lots.at(id), b.offers.at(slot)
+	o.lot, o.queued = id, true
+	if b.offers.at(l.tail).arrival < o.arrival {
+		o.prev, o.next = l.tail, 0
+		b.offers.at(l.tail).next = slot
+		l.tail = slot
+		return
+	}
+	after := l.head
+	for b.offers.at(after).arrival < o.arrival {
+		after = b.offers.at(after).next
+	}
+	a := b.offers.at(after)
+	o.prev, o.next = a.prev, after
+	if a.prev == 0 {
+		l.head = slot
+	} else {
+		b.offers.at(a.prev).next = slot
+	}
+	a.prev = slot
+}
+
+// unlink takes an offer out of its queue and reports whether that is now empty.
+func (b *Book) unlink(slot uint32) (empty bool) {
+	o := b.offers.at(slot)
+	l := b.supply.lots.at(o.lot)
+	if o.prev == 0 {
+		l.head = o.next
+	} else {
+		b.offers.at(o.prev).next = o.next
+	}
+	if o.next == 0 {
+		l.tail = o.prev
+	} else {
+		b.offers.at(o.next).prev = o.prev
+	}
+	o.lot, o.queued, o.prev, o.next = 0, false, 0, 0
+	return l.head == 0
+}
+
+// change gives units of an offer back over [from, to), or takes them where units
+// is negative. The index follows when settle is called; until then a search
+// finds the offer where it was and asks its capacity.
+func (b *Book) change(slot uint32, from, to corehour.Minute, units corehour.Units) {
+	o := b.offers.at(slot)
+	if from < max(corehour.Minute(o.from), b.now) || to > corehour.Minute(o.to) || from >= to {
+		panic(fmt.Sprintf("orderbook: lease within the offer's window: [%d, %d) of %s is not in [%d, %d)",
+			from, to, corehour.OfferID(o.id), max(corehour.Minute(o.from), b.now), o.to))
+	}
+	if o.steps == 0 && (from > max(corehour.Minute(o.from), b.now) || to < corehour.Minute(o.to)) {
+		o.steps = b.capacity.make(corehour.Units(o.units), corehour.Units(o.free), corehour.Minute(o.from), corehour.Minute(o.to))
+	}
+	if o.steps == 0 {
+		free := corehour.Units(o.free) + units
+		checkFree(free, corehour.Units(o.units))
+		o.free = int32(free)
+	} else {
+		c := b.capacity.at(o.steps)
+		c.trim(b.now)
+		c.add(from, to, units)
+		if len(c.steps) == 1 {
+			o.free = int32(c.steps[0].free)
+			b.capacity.drop(o.steps)
+			o.steps = 0
+		}
+	}
+	if !o.touched {
+		o.touched = true
+		b.changed = append(b.changed, slot)
+	}
+}
+
+// checkFree panics where units free are not between none and all of the offer's.
+func checkFree(free, units corehour.Units) {
+	if free < 0 {
+		panic(fmt.Sprintf("orderbook: never oversold: %d of %d units would be free", free, units))
+	}
+	if free > units {
+		panic(fmt.Sprintf("orderbook: never more than offered: %d of %d units would be free", free, units))
+	}
+}
+
+// settle brings the index to what the offers' capacities say.
+func (b *Book) settle() {
+	// What leaves its place goes first and all at once; then the rest comes in.
+	kept := b.changed[:0]
+	for _, slot := range b.changed {
+		o := b.offers.at(slot)
+		if o.queued && o.steps == 0 && o.free > 0 {
+			o.touched = false
+			b.raiseRoom(slot)
+			continue
+		}
+		if o.queued {
+			if lot := o.lot; b.unlink(slot) {
+				b.emptied = append(b.emptied, lot)
+			}
+		}
+		kept = append(kept, slot)
+	}
+	for _, id := range b.emptied {
+		b.strikeLot(id)
+	}
+	b.emptied = b.emptied[:0]
+	b.supply.sweep(b.trees)
+	for _, slot := range kept {
+		b.offers.at(slot).touched = false
+		b.reindex(slot)
+	}
+	b.changed = b.changed[:0]
+}
+
+func (b *Book) strikeLot(id uint32) {
+	b.supply.strike(id)
+	b.closedLot(b.supply.lots.at(id).tree)
+	b.supply.lots.give(id)
+}
+
+// raiseRoom lets the index know of an offer that has more free than any other
+// of its queue had.
+func (b *Book) raiseRoom(slot uint32) {
+	o := b.offers.at(slot)
+	l := b.supply.lots.at(o.lot)
+	if uint32(o.free) <= l.room {
+		return
+	}
+	l.room = uint32(o.free)
+	n := b.supply.nodes.at(l.leaf)
+	at := n.place(o.lot)
+	n.sums[at].room = l.room
+	b.supply.widen(&b.trees[l.tree], l.leaf, &n.sums[at])
+}
+
+// reindex replaces the lots of an offer that is in no queue by those that its
+// capacity says, leaving the ones that stay.
+func (b *Book) reindex(slot uint32) {
+	o := b.offers.at(slot)
+	if o.lot == 0 || o.steps == 0 {
+		b.unindex(slot)
+		b.index(slot)
+		return
+	}
+	b.indexStretches(slot)
+}
+
+// indexStretches walks the stretches in which an offer has its minimum fill free
+// and the lots that it has, both in order of time, and makes the lots those.
+func (b *Book) indexStretches(slot uint32) {
+	o := b.offers.at(slot)
+	c := b.capacity.at(o.steps)
+	old, last := o.lot, uint32(0)
+	o.lot = 0
+	keep := func(id uint32) {
+		if last == 0 {
+			o.lot = id
+		} else {
+			b.supply.lots.at(last).next = id
+		}
+		last = id
+	}
+	for i := 0; ; {
+		from, to, room, next, ok := c.stretch(i, corehour.Units(o.minFill))
+		i = next
+		// Lots that begin before the next stretch are of no stretch any more.
+		for old != 0 && (!ok || b.supply.lots.at(old).lo < uint32(from)) {
+			gone := old
+			old = b.supply.lots.at(old).next
+			b.dropLot(gone)
+		}
+		if !ok {
+			break
+		}
+		if old != 0 {
+			if l := b.supply.lots.at(old); l.lo == uint32(from) {
+				same := old
+				old = l.next
+				if l.hi == uint32(to) && uint32(room) <= l.room {
+					keep(same)
+					continue
+				}
+				b.dropLot(same)
+			}
+		}
+		keep(b.lotAlone(slot, uint32(from), uint32(to), uint32(room)))
+	}
+	if last != 0 {
+		b.supply.lots.at(last).next = 0
+	}
+}
+
+// fewest is the least number of units of an offer free over [from, to).
+func (b *Book) fewest(o *offerRecord, from, to corehour.Minute) corehour.Units {
+	if o.steps == 0 {
+		return corehour.Units(o.free)
+	}
+	return b.capacity.at(o.steps).fewest(from, to)
+}

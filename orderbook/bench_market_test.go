@@ -115,7 +115,7 @@ func BenchmarkW6(b *testing.B) {
 	market := newLoadMarket(b)
 	for _, n := range loadSizes() {
 		b.Run(loadSizeName(n), func(b *testing.B) {
-			waiting := newLoadWaiting(market.seeded(7), n)
+			waiting := newLoadWaiting(b, market.seeded(7), n)
 			b.Run("mixed", func(b *testing.B) {
 				benchmarkArrivals(b, waiting, func(i int) bool { return i%2 == 0 })
 			})

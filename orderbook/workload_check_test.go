@@ -2,16 +2,20 @@ package orderbook_test
 
 import "testing"
 
+// loadJudged is how many operations the naive model does in a moment.
+const loadJudged = 800
+
 // TestWorkload_PlainOnesAgreeWithReference runs W1 to W3 at sizes that every test
-// run can afford; the benchmarks do the same at full size.
+// run can afford, and at which an index has some depth; the benchmarks do the same
+// at full size.
 func TestWorkload_PlainOnesAgreeWithReference(t *testing.T) {
 	for name, script := range map[string]*loadScript{
-		"W1 from an empty book":     loadW1(0, 4_000, 0),
-		"W1 on 2,000 orders":        loadW1(2_000, 4_000, 0),
+		"W1 from an empty book":     loadW1(0, 100_000, 0),
+		"W1 on 20,000 orders":       loadW1(20_000, 20_000, 0),
 		"W1 with 3 organisations":   loadW1(0, 4_000, 3),
-		"W1 with 100 organisations": loadW1(500, 4_000, 100),
-		"W2":                        loadW2(2_000, 2_000),
-		"W3":                        loadW3(3_000),
+		"W1 with 100 organisations": loadW1(500, 40_000, 100),
+		"W2":                        loadW2(40_000, 40_000),
+		"W3":                        loadW3(20_000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := newLoadRun(script)
@@ -39,6 +43,20 @@ func checkSpread(t *testing.T, s *loadScript) {
 	}
 }
 
+// TestWorkload_ReferenceAgreesWithNaiveModel closes the circle: the reference that
+// judges the benchmarks is itself judged by the model of the rules.
+func TestWorkload_ReferenceAgreesWithNaiveModel(t *testing.T) {
+	for name, script := range map[string]*loadScript{
+		"W1 from an empty book":     loadW1(0, 8*loadJudged, 0),
+		"W1 with 3 organisations":   loadW1(0, 8*loadJudged, 3),
+		"W1 with 100 organisations": loadW1(loadJudged/2, 4*loadJudged, 100),
+		"W2":                        loadW2(loadJudged/2, loadJudged),
+		"W3":                        loadW3(2_000),
+	} {
+		t.Run(name, func(t *testing.T) { judge(t, script) })
+	}
+}
+
 // TestWorkload_SteadyMarketDoesNotAllocate: the second half of a market that
 // neither grows nor shrinks has all the memory it needs. A table that doubles
 // because the market did reach a new size is within one in a thousand.
@@ -53,6 +71,54 @@ func TestWorkload_SteadyMarketDoesNotAllocate(t *testing.T) {
 		run.finish(t)
 		if allocations := rounds["allocs/op"][0]; allocations > most {
 			t.Errorf("%s: an operation makes %v allocations, want none", name, allocations)
+		}
+	}
+}
+
+// TestWorkload_HopelessBidsMatchNothing: and bids like them, but for what makes
+// them hopeless, match.
+func TestWorkload_HopelessBidsMatchNothing(t *testing.T) {
+	worst := newLoadWorst(newLoadMarket(t).seeded(9), 4_000)
+	const each = 25
+	for _, how := range append([]loadHopeless{loadHopeful}, append(loadHopelessIssue, loadHopelessOwn...)...) {
+		matched := 0
+		for range each {
+			bid := worst.bid(how)
+			ref, out := worst.book.PlaceBid(worst.now, bid)
+			if len(out.Fills) > 0 {
+				matched++
+			}
+			worst.book.CancelBid(ref)
+		}
+		if how == loadHopeful && matched < each/2 || how != loadHopeful && matched > 0 {
+			t.Errorf("%s: %d of %d bids matched", how, matched, each)
+		}
+	}
+}
+
+// TestWorkload_ArrivingOffersLeaveTheBookAsItWas: W6 measures every offer against
+// the same resting bids.
+func TestWorkload_ArrivingOffersLeaveTheBookAsItWas(t *testing.T) {
+	waiting := newLoadWaiting(t, newLoadMarket(t).seeded(10), 10_000)
+	fills := 0
+	for i := range 1_000 {
+		o := waiting.arriving(i%2 == 0)
+		waiting.arrival++
+		o.Arrival = waiting.arrival
+		ref, out := waiting.book.PlaceOffer(waiting.now, o)
+		if i%2 == 1 && len(out.Fills) > 0 {
+			t.Fatalf("an offer above every limit has %d fills", len(out.Fills))
+		}
+		fills += len(out.Fills)
+		waiting.restore(t, ref, waiting.slots(nil, out.Fills))
+	}
+	if fills == 0 {
+		t.Error("no offer traded")
+	}
+	for i := range waiting.bids {
+		if open, left, ok := waiting.book.Open(waiting.refs[i]); !ok || open != waiting.bids[i].Units || left != waiting.bids[i].Duration {
+			t.Fatalf("bid %d has %d open for %d minutes, %t; want %d for %d",
+				i, open, left, ok, waiting.bids[i].Units, waiting.bids[i].Duration)
 		}
 	}
 }

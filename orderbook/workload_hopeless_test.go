@@ -9,8 +9,9 @@ import (
 
 // What the market of W5 has that no bid can use. Regions are by their number.
 const (
-	loadSoldRegion  orderbook.RegionIndex = 3 // every offer is sold out
-	loadCrumbRegion orderbook.RegionIndex = 7 // every offer has only gaps below an hour
+	loadSoldRegion  orderbook.RegionIndex = 3  // every offer is sold out
+	loadCrumbRegion orderbook.RegionIndex = 7  // every offer has only gaps below an hour
+	loadCrumbs                            = 12 // at most so many
 	loadOwnRegion   orderbook.RegionIndex = 11
 	loadSoldDay                           = 12 // sold out in every offer
 	// loadOwner has all offers of one region.
@@ -47,9 +48,13 @@ func newLoadWorst(m *loadMarket, offers int) *loadWorst {
 			w.book.RestoreLease(ref, o.Units, o.From, o.To)
 			continue
 		case o.Region == loadCrumbRegion:
-			// Every second half of an hour stays free.
-			for at := o.From; at < o.To; at += loadHour {
+			// In the first hours every second half of an hour stays free.
+			crumbs := min(o.To, o.From+loadCrumbs*loadHour)
+			for at := o.From; at < crumbs; at += loadHour {
 				w.book.RestoreLease(ref, o.Units, at, at+loadHour/2)
+			}
+			if crumbs < o.To {
+				w.book.RestoreLease(ref, o.Units, crumbs, o.To)
 			}
 			continue
 		}
@@ -71,6 +76,7 @@ func (w *loadWorst) soldDay() (from, to corehour.Minute) {
 type loadHopeless string
 
 const (
+	loadHopeful       loadHopeless = "nothing-in-its-way"
 	loadLimitTooLow   loadHopeless = "limit-below-every-price"
 	loadCapTooLow     loadHopeless = "cap-below-every-rate"
 	loadDaySold       loadHopeless = "day-sold-out"

@@ -43,21 +43,30 @@ func newLoadRun(s *loadScript) *loadRun {
 	}
 }
 
+// setBid and setOffer make the run's order that of an operation.
+func (r *loadRun) setBid(op *loadOp, number int) {
+	r.bid.ID, r.bid.Arrival = corehour.BidID(loadID(number)), loadID(number)
+	r.bid.Org, r.bid.Units = orderbook.OrgIndex(op.org), corehour.Units(op.units)
+	r.bid.Limit = corehour.Price(op.price) * corehour.Tick
+}
+
+func (r *loadRun) setOffer(op *loadOp, number int) {
+	r.offer.ID, r.offer.Arrival = corehour.OfferID(loadID(number)), loadID(number)
+	r.offer.Org, r.offer.Provider = orderbook.OrgIndex(op.org), orderbook.ProviderIndex(op.org)
+	r.offer.Units = corehour.Units(op.units)
+	r.offer.Price = corehour.Price(op.price) * corehour.Tick
+}
+
 // do carries out one operation and returns the fills for the tally.
 func (r *loadRun) do(op *loadOp, number int) []orderbook.Fill {
 	switch op.kind {
 	case loadBid:
-		r.bid.ID, r.bid.Arrival = corehour.BidID(loadID(number)), loadID(number)
-		r.bid.Org, r.bid.Units = orderbook.OrgIndex(op.org), corehour.Units(op.units)
-		r.bid.Limit = corehour.Price(op.price) * corehour.Tick
+		r.setBid(op, number)
 		ref, out := r.book.PlaceBid(0, r.bid)
 		r.refs[number] = uint64(ref)
 		return out.Fills
 	case loadOffer:
-		r.offer.ID, r.offer.Arrival = corehour.OfferID(loadID(number)), loadID(number)
-		r.offer.Org, r.offer.Provider = orderbook.OrgIndex(op.org), orderbook.ProviderIndex(op.org)
-		r.offer.Units = corehour.Units(op.units)
-		r.offer.Price = corehour.Price(op.price) * corehour.Tick
+		r.setOffer(op, number)
 		ref, out := r.book.PlaceOffer(0, r.offer)
 		r.refs[number], r.kinds[number] = uint64(ref), loadOffer
 		return out.Fills

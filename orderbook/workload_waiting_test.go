@@ -25,19 +25,21 @@ const (
 	loadReach = 20
 )
 
-func newLoadWaiting(m *loadMarket, n int) *loadWaiting {
+func newLoadWaiting(tb testing.TB, m *loadMarket, n int) *loadWaiting {
+	tb.Helper()
 	w := &loadWaiting{loadMarket: m, bids: m.bids(n, loadLeastLimit), placed: make([]uint32, n)}
 	w.arrival = 0
 	w.book = m.book(n/10, nil)
 	w.refs = make([]orderbook.BidRef, n)
 	for i := range w.bids {
-		w.place(nil, i)
+		w.place(tb, i)
 	}
 	return w
 }
 
 // place lets a bid rest, for the first time or again.
 func (w *loadWaiting) place(tb testing.TB, i int) {
+	tb.Helper()
 	w.arrival++
 	bid := &w.bids[i]
 	bid.ID = corehour.BidID(uint64(w.placed[i])*uint64(len(w.bids)) + uint64(i) + 1)

@@ -51,10 +51,6 @@ func (c *capacities) drop(i uint32) {
 	}
 }
 
-func newCapacity(units corehour.Units, from, to corehour.Minute) capacity {
-	return capacity{steps: []step{{from, units}}, to: to, units: units}
-}
-
 // end is the minute at which step i ends.
 func (c *capacity) end(i int) corehour.Minute {
 	if i+1 < len(c.steps) {
@@ -77,17 +73,8 @@ func (c *capacity) locate(m corehour.Minute) int {
 	return low
 }
 
-// reserve takes units over [from, to).
-func (c *capacity) reserve(from, to corehour.Minute, units corehour.Units) {
-	c.add(from, to, -units)
-}
-
-// release gives units back over [from, to).
-func (c *capacity) release(from, to corehour.Minute, units corehour.Units) {
-	c.add(from, to, units)
-}
-
-func (c *capacity) add(from, to corehour.Minute, delta corehour.Units) {
+// add gives units back over [from, to), or takes them where units is negative.
+func (c *capacity) add(from, to corehour.Minute, units corehour.Units) {
 	if from < c.steps[0].at || to > c.to || from >= to {
 		panic(fmt.Sprintf("orderbook: lease within the offer's window: [%d, %d) is not in [%d, %d)",
 			from, to, c.steps[0].at, c.to))
@@ -95,7 +82,7 @@ func (c *capacity) add(from, to corehour.Minute, delta corehour.Units) {
 	first := c.split(from)
 	after := c.split(to)
 	for i := first; i < after; i++ {
-		free := c.steps[i].free + delta
+		free := c.steps[i].free + units
 		checkFree(free, c.units)
 		c.steps[i].free = free
 	}

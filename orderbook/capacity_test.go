@@ -20,7 +20,7 @@ func TestCapacity_AgreesWithOneNumberPerMinute(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		minute := rapid.IntRange(int(testFrom), int(testTo))
 		units := corehour.Units(rapid.IntRange(1, 8).Draw(t, "units"))
-		c := newCapacity(units, testFrom, testTo)
+		c := testCapacity(units)
 		free := slices.Repeat([]corehour.Units{units}, int(testTo))
 		now := testFrom
 		for range rapid.IntRange(1, 40).Draw(t, "changes") {
@@ -31,14 +31,14 @@ func TestCapacity_AgreesWithOneNumberPerMinute(t *testing.T) {
 				if rapid.Bool().Draw(t, "reserve") {
 					if most := slices.Min(span); most > 0 {
 						changed := corehour.Units(rapid.IntRange(1, int(most)).Draw(t, "n"))
-						c.reserve(from, to, changed)
+						c.add(from, to, -changed)
 						for i := range span {
 							span[i] -= changed
 						}
 					}
 				} else if most := units - slices.Max(span); most > 0 {
 					changed := corehour.Units(rapid.IntRange(1, int(most)).Draw(t, "n"))
-					c.release(from, to, changed)
+					c.add(from, to, changed)
 					for i := range span {
 						span[i] += changed
 					}
@@ -49,11 +49,15 @@ func TestCapacity_AgreesWithOneNumberPerMinute(t *testing.T) {
 				c.trim(now)
 			}
 			checkSteps(t, &c, free, now)
-			checkEarliest(t, &c, free, now)
+			checkRuns(t, &c, free, now)
 			checkLevels(t, &c, free, now)
 			checkReach(t, &c, free, now)
 		}
 	})
+}
+
+func testCapacity(units corehour.Units) capacity {
+	return capacity{steps: []step{{testFrom, units}}, to: testTo, units: units}
 }
 
 func checkSteps(t *rapid.T, c *capacity, free []corehour.Units, now corehour.Minute) {
@@ -76,22 +80,48 @@ func checkSteps(t *rapid.T, c *capacity, free []corehour.Units, now corehour.Min
 	}
 }
 
-func checkEarliest(t *rapid.T, c *capacity, free []corehour.Units, now corehour.Minute) {
-	d := corehour.Minutes(rapid.IntRange(1, 45).Draw(t, "duration"))
+// checkRuns compares the runs of starts of a lease with those of plain loops,
+// the pieces that a bid has taken left out.
+func checkRuns(t *rapid.T, c *capacity, free []corehour.Units, now corehour.Minute) {
+	terms := terms{
+		first: now + corehour.Minute(rapid.IntRange(0, 30).Draw(t, "first")),
+		end:   now + corehour.Minute(rapid.IntRange(0, 60).Draw(t, "end")),
+		d:     corehour.Minutes(rapid.IntRange(1, 45).Draw(t, "duration")),
+	}
 	need := corehour.Units(rapid.IntRange(1, 9).Draw(t, "need"))
-	low := now + corehour.Minute(rapid.IntRange(0, 45).Draw(t, "low"))
-	high := low + corehour.Minute(rapid.IntRange(-1, 45).Draw(t, "span"))
-	start, units, ok := c.earliest(low, high, d, need)
-	for m := low; m <= min(high, testTo.Add(-d)); m++ {
-		if fewest := slices.Min(free[m:m.Add(d)]); fewest >= need {
-			if !ok || start != m || units != fewest {
-				t.Fatalf("earliest(%d, %d, %d, %d) = %d, %d, %t, want %d, %d: %v", low, high, d, need, start, units, ok, m, fewest, c.steps)
+	from := corehour.Minute(rapid.IntRange(int(testFrom), int(testTo)).Draw(t, "from"))
+	to := corehour.Minute(rapid.IntRange(int(from), int(testTo)).Draw(t, "to"))
+	for at := now; rapid.IntRange(0, 2).Draw(t, "taken") == 0; {
+		at += corehour.Minute(rapid.IntRange(0, 20).Draw(t, "gap"))
+		length := corehour.Minute(rapid.IntRange(1, 10).Draw(t, "length"))
+		terms.taken = append(terms.taken, Span{at, at + length})
+		at += length
+	}
+	fits := func(s corehour.Minute) bool {
+		end := s.Add(terms.d)
+		if s < max(terms.first, from, now) || end > min(terms.end, to) {
+			return false
+		}
+		for _, span := range terms.taken {
+			if s < span.To && span.From < end {
+				return false
 			}
-			return
+		}
+		return slices.Min(free[s:end]) >= need
+	}
+	var want []run
+	for s := now; s < testTo; s++ {
+		if !fits(s) {
+			continue
+		}
+		if n := len(want); n > 0 && want[n-1].last == s-1 {
+			want[n-1].last = s
+		} else {
+			want = append(want, run{s, s})
 		}
 	}
-	if ok {
-		t.Fatalf("earliest(%d, %d, %d, %d) = %d, %d, want none: %v", low, high, d, need, start, units, c.steps)
+	if have := c.runsIn(nil, &terms, from, to, need); !slices.Equal(have, want) {
+		t.Fatalf("runs of %+v in [%d, %d) for %d are %v, want %v: %v", terms, from, to, need, have, want, c.steps)
 	}
 }
 
@@ -101,11 +131,11 @@ func checkLevels(t *rapid.T, c *capacity, free []corehour.Units, now corehour.Mi
 	low := corehour.Minute(rapid.IntRange(int(now), int(last)).Draw(t, "low"))
 	high := corehour.Minute(rapid.IntRange(int(low), int(last)).Draw(t, "high"))
 	var queue []int
-	have := c.levels(nil, &queue, 3, low, high, d)
+	have := c.levels(nil, &queue, low, high, d)
 	var want []level
 	for m := low; m <= high; m++ {
 		if fewest := slices.Min(free[m:m.Add(d)]); len(want) == 0 || want[len(want)-1].free != fewest {
-			want = append(want, level{m, 3, fewest})
+			want = append(want, level{m, fewest})
 		}
 	}
 	if !slices.Equal(have, want) {
@@ -141,19 +171,19 @@ func TestCapacity_BrokenPromisePanicsWithItsName(t *testing.T) {
 		name, want string
 		do         func(c *capacity)
 	}{
-		{"oversold", "never oversold", func(c *capacity) { c.reserve(10, 20, 3); c.reserve(19, 21, 2) }},
-		{"more than offered", "never more than offered", func(c *capacity) { c.reserve(10, 20, 3); c.release(19, 21, 2) }},
-		{"before the window", "within the offer's window", func(c *capacity) { c.reserve(9, 20, 1) }},
-		{"after the window", "within the offer's window", func(c *capacity) { c.reserve(40, 51, 1) }},
+		{"oversold", "never oversold", func(c *capacity) { c.add(10, 20, -3); c.add(19, 21, -2) }},
+		{"more than offered", "never more than offered", func(c *capacity) { c.add(10, 20, -3); c.add(19, 21, 2) }},
+		{"before the window", "within the offer's window", func(c *capacity) { c.add(9, 20, -1) }},
+		{"after the window", "within the offer's window", func(c *capacity) { c.add(40, 51, -1) }},
 		{"the forgotten past", "within the offer's window", func(c *capacity) {
-			c.reserve(10, 20, 1)
+			c.add(10, 20, -1)
 			c.trim(20)
-			c.release(19, 21, 1)
+			c.add(19, 21, 1)
 		}},
-		{"nothing", "within the offer's window", func(c *capacity) { c.reserve(20, 20, 1) }},
+		{"nothing", "within the offer's window", func(c *capacity) { c.add(20, 20, -1) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCapacity(4, 10, 50)
+			c := testCapacity(4)
 			wantPanic(t, test.want, func() { test.do(&c) })
 		})
 	}

@@ -45,10 +45,6 @@ func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
 		do   func(b *Book)
 	}{
 		"time goes back":      {"time never goes back", func(b *Book) { b.PlaceOffer(99, plainOffer(7, 1)) }},
-		"offer twice":         {"an offer is placed once", func(b *Book) { b.PlaceOffer(100, plainOffer(1, 1)) }},
-		"bid twice":           {"a bid is placed once", func(b *Book) { b.PlaceBid(100, plainBid(2, 1)) }},
-		"restored offer":      {"an offer is placed once", func(b *Book) { b.RestoreOffer(plainOffer(1, 1)) }},
-		"restored bid":        {"a bid is placed once", func(b *Book) { b.RestoreBid(plainBid(2, 1)) }},
 		"no units":            {"within its limits", bid(func(b *Bid) { b.Units = 0 })},
 		"too many units":      {"within its limits", bid(func(b *Bid) { b.Units = corehour.MaxUnits + 1 })},
 		"no duration":         {"within its limits", bid(func(b *Bid) { b.Duration = 0 })},

@@ -77,6 +77,7 @@ func (s *session) morsels(c choose) {
 	o.Units, o.MinFill, o.MinDuration, o.Price, o.PostOnly = bid.Units, 1, 1, s.price, false
 	o.From, o.To = bid.EarliestStart, bid.EarliestStart+m
 	s.placeAnew(o)
+	bid.Group = s.group(c, bid.ID)
 	s.placeBid(bid, c)
 	s.checkState()
 	o.From, o.To = o.To, o.To+m+1

@@ -150,12 +150,12 @@ func (v *view) topOfBook(q TopQuery) (TopOfBook, Reply) {
 // heatMap checks a question and completes it; the cells of its rows are empty.
 func (v *view) heatMap(q HeatQuery) (HeatMap, Reply) {
 	m := HeatMap{
-		Product: q.Product, CarbonPrice: q.CarbonPrice, From: cmp.Or(q.From, hourOf(v.now)), Hours: cmp.Or(q.Hours, hoursPerDay),
+		Product: q.Product, CarbonPrice: q.CarbonPrice, From: cmp.Or(q.From, hourOf(v.startable())), Hours: cmp.Or(q.Hours, hoursPerDay),
 	}
 	switch {
 	case m.From%corehour.Minute(corehour.MinutesPerHour) != 0:
 		return m, reject(CodeOutOfRange, "from", "a heat map begins on the hour")
-	case m.From < hourOf(v.now):
+	case m.From < hourOf(v.startable()):
 		return m, reject(CodeWindowPassed, "from", "this hour is over")
 	case m.Hours < 1 || m.Hours > MaxHeatHours:
 		return m, reject(CodeOutOfRange, "hours", "a heat map has 1 to 168 hours")

@@ -50,7 +50,7 @@ func (s *State) setIntensity(c SetIntensity) Reply {
 		return reject(CodeUnknownZone, "zone", "this grid zone is not defined")
 	}
 	hours := corehour.Minutes(len(c.Values))
-	present := hourOf(s.now)
+	present := hourOf(s.startable())
 	switch {
 	case hours < 1 || hours > corehour.MaxCurveHours:
 		return reject(CodeOutOfRange, "values_g_per_kwh", "a curve has 1 to 8784 hours")
@@ -84,8 +84,5 @@ func (s *State) reconsider(zone orderbook.ZoneIndex, from, to corehour.Minute, r
 	}
 }
 
-// hourOf is the beginning of the hour that an instant is in.
-func hourOf(i corehour.Instant) corehour.Minute {
-	m := i.FloorMinute()
-	return m - m%corehour.Minute(corehour.MinutesPerHour)
-}
+// hourOf is the beginning of the hour that a minute is in.
+func hourOf(m corehour.Minute) corehour.Minute { return m - m%corehour.Minute(corehour.MinutesPerHour) }

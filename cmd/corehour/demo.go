@@ -220,11 +220,12 @@ func (d *demo) seedMarket(ctx context.Context) error {
 		exchange.Deposit{Account: demoVisitor, Amount: demoFunds, Reference: "demo"},
 	}
 	to := corehour.InstantOf(d.clock.Now()).CeilMinute().Add(demoOffersFor)
+	commands = append(commands, d.zoneCommands()...)
 	for _, m := range d.market {
 		provider := providerOf(m.Region.ID)
 		offer := exchange.PlaceOffer{
 			Product: demoProduct, Provider: provider, Region: m.Region.ID, Units: demoUnits, To: to, Price: m.OnDemand,
-			Carbon: m.Carbon, SLA: corehour.SLAPremium, TakeOrPay: 5000, ClientID: "on-demand",
+			Energy: m.Energy, Zone: m.Region.Zone, SLA: corehour.SLAPremium, TakeOrPay: 5000, ClientID: "on-demand",
 		}
 		preemptible := offer
 		preemptible.Price, preemptible.Interruptible, preemptible.SLA = m.Preemptible, true, corehour.SLABasic
@@ -263,6 +264,7 @@ func (d *demo) welcome() error {
 Corehour demo: %d regions, %d providers, %d consumers. One second here is %s on the market; it is %s there.
 Figures: %s;
   %s; %s.
+  Through the day the carbon of all grids follows one made-up shape around these yearly figures.
 
 API        %s/v1
 OpenAPI    %s/openapi.json
@@ -293,7 +295,7 @@ func demoCurls(base string, tokens map[api.Role]string) []string {
 	return []string{
 		curl(api.RoleConsumer, "/v1/offers?region=europe-north1&status=open", ""),
 		curl(api.RoleConsumer, "/v1/bids", " -H 'Content-Type: application/json' -d '"+bid+"'"),
-		curl(api.RoleConsumer, "/v1/leases?limit=5", ""),
+		curl(api.RoleConsumer, "/v1/market/cpu.standard/top?carbon_price=80", ""),
 		curl(api.RoleProvider, "/v1/deliveries?limit=3", ""),
 		curl(api.RoleFinance, "/v1/ledger/check", ""),
 	}

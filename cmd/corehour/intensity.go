@@ -71,26 +71,31 @@ func (o *intensityOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// A year ahead is as far as the server takes it; its hour may be the one before ours.
+	to := now.Add((corehour.MaxCurveHours - 1) * corehour.MinutesPerHour)
+	pieces := make([][]providers.Run, len(curves))
+	found := false
+	for i := range curves {
+		pieces[i] = curves[i].Pieces(now, to, corehour.MaxCurveHours)
+		found = found || len(pieces[i]) > 0
+	}
+	if !found {
+		return usage("--file %s: none of its hours is from %s to %s; --start moves them", o.file, now, to)
+	}
 	var defined api.Page[corehour.Zone]
 	if err := c.call(ctx, http.MethodGet, "/v1/zones", nil, &defined); err != nil {
 		return err
 	}
-	// A year ahead is as far as the server takes it; its hour may be the one before ours.
-	to := now.Add((corehour.MaxCurveHours - 1) * corehour.MinutesPerHour)
-	given := 0
-	for _, curve := range curves {
-		known := slices.ContainsFunc(defined.Items, func(z corehour.Zone) bool { return z.ID == curve.Zone })
-		hours, err := feedZone(ctx, c, &curve, curve.Pieces(now, to, corehour.MaxCurveHours), known)
+	for i := range curves {
+		zone := curves[i].Zone
+		known := slices.ContainsFunc(defined.Items, func(z corehour.Zone) bool { return z.ID == zone })
+		hours, err := feedZone(ctx, c, &curves[i], pieces[i], known)
 		if err != nil {
-			return fmt.Errorf("zone %s: %w", curve.Zone, err)
+			return fmt.Errorf("zone %s: %w", zone, err)
 		}
-		given += hours
-		if _, err := fmt.Fprintf(out, "%s %d hours\n", curve.Zone, hours); err != nil {
+		if _, err := fmt.Fprintf(out, "%s %d hours\n", zone, hours); err != nil {
 			return err
 		}
-	}
-	if given == 0 {
-		return usage("--file %s: none of its hours is from %s to %s; --start moves them", o.file, now, to)
 	}
 	return nil
 }

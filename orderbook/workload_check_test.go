@@ -63,11 +63,11 @@ func TestWorkload_ReferenceAgreesWithNaiveModel(t *testing.T) {
 func TestWorkload_SteadyMarketDoesNotAllocate(t *testing.T) {
 	const most = 0.001
 	for name, script := range map[string]*loadScript{
-		"W1": loadW1(2_000, 20_000, 0), "W1 with 100 organisations": loadW1(2_000, 20_000, 100), "W2": loadW2(2_000, 20_000),
+		"W1": loadW1(2_000, 100_000, 0), "W1 with 100 organisations": loadW1(2_000, 100_000, 100), "W2": loadW2(2_000, 50_000),
 	} {
 		run, rounds := newLoadRun(script), loadRounds{}
 		run.setup(t)
-		run.throughput(rounds)
+		run.throughput(t, rounds)
 		run.finish(t)
 		if allocations := rounds["allocs/op"][0]; allocations > most {
 			t.Errorf("%s: an operation makes %v allocations, want none", name, allocations)

@@ -4,7 +4,9 @@ import (
 	"math/bits"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // loadLatencies is a histogram of nanoseconds. Recording does not allocate: a
@@ -63,6 +65,17 @@ func loadHeap() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
+}
+
+// loadCPU is the processor time that this process has used, the collector's
+// included: on a machine that does other things too it says what the work cost.
+func loadCPU(tb testing.TB) time.Duration {
+	tb.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func loadMallocs() uint64 {

@@ -153,17 +153,18 @@ func (r *loadRun) finish(tb testing.TB) {
 // throughput measures the operations without a clock between them, in two
 // halves: in the second one a market that neither grows nor shrinks has all the
 // memory it needs.
-func (r *loadRun) throughput(rounds loadRounds) {
+func (r *loadRun) throughput(tb testing.TB, rounds loadRounds) {
+	tb.Helper()
 	half := len(r.script.ops) / 2
 	first := len(r.script.setup)
 	runtime.GC()
-	began := time.Now()
+	began := loadCPU(tb)
 	r.run(r.script.ops[:half], first)
-	took := time.Since(began)
+	took := loadCPU(tb) - began
 	mallocs := loadMallocs()
-	began = time.Now()
+	began = loadCPU(tb)
 	r.run(r.script.ops[half:], first+half)
-	took += time.Since(began)
+	took += loadCPU(tb) - began
 	mallocs = loadMallocs() - mallocs
 	rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(r.script.ops)))
 	rounds.add("allocs/op", float64(mallocs)/float64(len(r.script.ops)-half))
@@ -171,16 +172,16 @@ func (r *loadRun) throughput(rounds loadRounds) {
 
 // sweep measures orders of very many fills: the tally is made while the clock
 // stands.
-func (r *loadRun) sweep(rounds loadRounds, latencies *loadLatencies) {
+func (r *loadRun) sweep(tb testing.TB, rounds loadRounds, latencies *loadLatencies) {
+	tb.Helper()
 	runtime.GC()
 	mallocs := loadMallocs()
 	var took time.Duration
 	for i := range r.script.ops {
-		began := time.Now()
+		cpu, began := loadCPU(tb), time.Now()
 		fills := r.do(&r.script.ops[i], len(r.script.setup)+i)
-		one := time.Since(began)
-		took += one
-		latencies.record(one.Nanoseconds())
+		latencies.record(time.Since(began).Nanoseconds())
+		took += loadCPU(tb) - cpu
 		r.done.count(fills)
 	}
 	mallocs = loadMallocs() - mallocs

@@ -105,10 +105,14 @@ func TestMarket_RefusedQuestionsSayWhatIsToBlame(t *testing.T) {
 	}
 }
 
-func TestZones_WhatIsNotDefinedIsNotFound(t *testing.T) {
+func TestZones_RefusalsSayWhatIsToBlame(t *testing.T) {
 	f := newFixture(t)
 	f.exchange.reply = exchange.Reply{Code: exchange.CodeUnknownZone, Field: "zone", Message: "there is no such zone"}
 	if a := f.ask(t, "operator", "PUT", "/v1/zones/FI/intensity", goodIntensity); a.status != 404 || a.problem.Code != corehour.CodeNotFound {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	f.exchange.reply = exchange.Reply{Code: exchange.CodeTooMany, Field: "id", Message: "there are too many"}
+	if a := f.ask(t, "operator", "PUT", "/v1/zones/FI", `{"mean_g_per_kwh":"1"}`); a.status != 422 || a.problem.Code != exchange.CodeTooMany || a.problem.Field != "path.zone" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	f.exchange.reply = exchange.Reply{Code: exchange.CodeWindowPassed, Field: "from", Message: "all of it is over"}

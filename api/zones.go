@@ -110,8 +110,18 @@ func (s *Server) defineZone(ctx context.Context, _ Caller, in *struct {
 	withBody[DefineZone]
 }) (*zoneOutput, error) {
 	zone := corehour.Zone{ID: in.Zone, Mean: in.Body.value.Mean}
-	_, err := s.submit(ctx, exchange.DefineZone{Zone: zone})
-	return &zoneOutput{Body: zone}, err
+	reply, err := s.config.Exchange.Submit(ctx, exchange.DefineZone{Zone: zone})
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.Rejected():
+		p := rejection(&reply)
+		if reply.Field == "id" {
+			p.Field = "path.zone"
+		}
+		return nil, p
+	}
+	return &zoneOutput{Body: zone}, nil
 }
 
 func (s *Server) setIntensity(ctx context.Context, _ Caller, in *struct {

@@ -27,6 +27,14 @@ func TestLedger_PostingsOfEachEvent(t *testing.T) {
 			corehour.EventBidPlaced, &corehour.BidPlaced{Bid: corehour.Bid{Consumer: "acme"}, Hold: 7},
 			[]posting{{"acme/available", -7}, {"acme/held", 7}},
 		},
+		"a bid amended to hold more": {
+			corehour.EventBidAmended, &corehour.BidAmended{Bid: corehour.Bid{Consumer: "acme"}, Hold: 10, HoldChange: 3},
+			[]posting{{"acme/available", -3}, {"acme/held", 3}},
+		},
+		"a bid amended to hold less": {
+			corehour.EventBidAmended, &corehour.BidAmended{Bid: corehour.Bid{Consumer: "acme"}, Hold: 10, HoldChange: -3},
+			[]posting{{"acme/available", 3}, {"acme/held", -3}},
+		},
 		"a closed bid": {
 			corehour.EventBidClosed, &corehour.BidClosed{Consumer: "acme", Released: 7},
 			[]posting{{"acme/held", -7}, {"acme/available", 7}},

@@ -61,6 +61,7 @@ func (s *State) offerOf(c PlaceOffer, provider *account) corehour.Offer {
 // that is amended, in an order that stays (see checkTerms).
 func (s *State) checkOffer(o *corehour.Offer) Reply {
 	_, knownRegion := s.regionNamed[o.Region]
+	from := max(o.From, s.startable())
 	switch {
 	case s.productNamed[o.Product] == nil:
 		return reject(CodeUnknownProduct, "product", "there is no such product")
@@ -74,7 +75,7 @@ func (s *State) checkOffer(o *corehour.Offer) Reply {
 		return reject(CodeOutOfRange, "to", "an offer ends within twenty years")
 	case o.MinDuration < 1 || o.MinDuration > corehour.MaxDuration:
 		return reject(CodeOutOfRange, "min_duration_minutes", "a minimum duration is 1 minute to 366 days")
-	case o.To.Sub(max(o.From, s.startable())) < o.MinDuration:
+	case o.To < from || o.To.Sub(from) < o.MinDuration:
 		return reject(CodeWindowTooShort, "to", "no lease of the minimum duration fits between now and the end of the window")
 	}
 	if refusal := s.checkCarbon(o); refusal.Rejected() {

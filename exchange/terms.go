@@ -117,7 +117,7 @@ func (s *State) checkWindow(b *corehour.Bid, need corehour.Minutes) Reply {
 		return reject(CodeOutOfRange, "earliest_start", "a bid starts within twenty years")
 	case b.LatestEnd > s.startable().Add(maxAhead+corehour.MaxDuration):
 		return reject(CodeOutOfRange, "latest_end", "a bid ends within twenty-one years")
-	case b.LatestEnd.Add(-need) < s.startable():
+	case b.LatestEnd < s.startable() || b.LatestEnd.Add(-need) < s.startable():
 		return reject(CodeWindowPassed, "latest_end", "there is no start left that ends in time")
 	case b.LatestEnd.Sub(b.EarliestStart) < need:
 		return reject(CodeWindowTooShort, "latest_end", "the duration does not fit between earliest start and latest end")

@@ -17,7 +17,7 @@ func judge(tb testing.TB, s *loadScript) {
 		name string
 		ops  []loadOp
 		want loadTally
-	}{{"setup", s.setup, loadTally{}}, {"operations", s.ops, s.wantOps}, {"sweeps of what is left", s.after, s.wantAfter}} {
+	}{{"setup", s.setup, s.wantSetup}, {"operations", s.ops, s.wantOps}, {"sweeps of what is left", s.after, s.wantAfter}} {
 		var done loadTally
 		for i := range part.ops {
 			op := &part.ops[i]

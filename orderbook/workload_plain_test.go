@@ -35,8 +35,8 @@ func loadID(number int) uint64 { return uint64(number) + 1 }
 // first, the operations to measure, and some after these that show what is left
 // in the book. For each part it has what the reference did.
 type loadScript struct {
-	setup, ops, after  []loadOp
-	wantOps, wantAfter loadTally
+	setup, ops, after             []loadOp
+	wantSetup, wantOps, wantAfter loadTally
 	// What rests when the measured operations begin, and when they end.
 	live, levels, liveAfter int
 }
@@ -177,6 +177,19 @@ func (m *loadMaker) rest(s *loadScript, n, within int) {
 func loadW1(resting, operations, orgs int) *loadScript {
 	m, s := newLoadMaker(1, resting+operations, orgs), &loadScript{}
 	m.rest(s, resting, loadBand)
+	s.ops, s.wantOps = m.fill(operations, m.next)
+	s.liveAfter = len(m.reference.live)
+	s.after, s.wantAfter = m.sweeps()
+	return s
+}
+
+// loadSteadyW1 is W1 in a book that was once larger, so that it has memory for all
+// that a market which grows a little needs.
+func loadSteadyW1(once, operations, orgs int) *loadScript {
+	m, s := newLoadMaker(1, 2*once+operations, orgs), &loadScript{}
+	m.rest(s, once, loadBand)
+	cancels, gone := m.fill(once, m.cancel)
+	s.setup, s.wantSetup = append(s.setup, cancels...), gone
 	s.ops, s.wantOps = m.fill(operations, m.next)
 	s.liveAfter = len(m.reference.live)
 	s.after, s.wantAfter = m.sweeps()

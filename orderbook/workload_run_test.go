@@ -129,7 +129,7 @@ func (r *loadRun) clocked(ops []loadOp, first int, latencies *loadLatencies) {
 func (r *loadRun) setup(tb testing.TB) {
 	tb.Helper()
 	r.run(r.script.setup, 0)
-	r.compare(tb, "setup", loadTally{})
+	r.compare(tb, "setup", r.script.wantSetup)
 }
 
 // compare ends the test where what was done since the last time is not what the

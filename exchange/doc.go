@@ -1,9 +1,10 @@
 // Package exchange is the core: commands go into a log, a deterministic state
 // machine applies them, and a projector writes what happened into SQL.
 //
-// It owns the commands and their encoding, the log, the state (catalogue,
-// accounts and their funds, open orders, unsettled leases, kept answers), the
-// snapshots, and the SQL tables and outbox that are written from its events.
+// It owns the commands and their encoding, the log, the state (catalogue, grid
+// zones and their intensity, accounts and their funds, open orders, unsettled
+// leases, kept answers), the snapshots, the questions that are answered from the
+// live state, and the SQL tables and outbox that are written from its events.
 // It does not own how a bid meets an offer (orderbook), what a lease used
 // (metering), or what that costs (billing): it only moves the money it is told
 // to move, never more than a lease holds.

@@ -31,7 +31,7 @@ func (b *Book) allot(slot uint32, from, to corehour.Minute) {
 	if !b.beginTurns(slot, from, to) {
 		return
 	}
-	for {
+	for !b.soldOut(slot) {
 		i, ok := b.nextTurn()
 		if !ok {
 			break
@@ -39,6 +39,12 @@ func (b *Book) allot(slot uint32, from, to corehour.Minute) {
 		b.serve(&i, from, to)
 	}
 	b.finishTurns()
+}
+
+// soldOut reports whether an offer has nothing to sell at any time.
+func (b *Book) soldOut(slot uint32) bool {
+	o := b.offers.at(slot)
+	return o.steps == 0 && o.free < o.minFill
 }
 
 // finishTurns brings the index of bids to what they are after some were served.

@@ -30,16 +30,17 @@ type Book struct {
 	groups     map[corehour.BidID][]uint32 // resting siblings
 
 	// Buffers that live from call to call.
-	fills   []Fill
-	sold    []uint32 // the offer of each fill
-	dropped []corehour.BidID
-	runs    []run
-	search  offerSearch
-	turns   bidSearch
-	whole   wholeSearch
-	changed []uint32 // offers whose lots are not what their capacity says
-	emptied []uint32 // queues of offers that are empty
-	work    Bid      // the resting bid that is being served
+	fills    []Fill
+	sold     []uint32 // the offer of each fill
+	dropped  []corehour.BidID
+	runs     []run
+	search   offerSearch
+	turns    bidSearch
+	whole    wholeSearch
+	changed  []uint32 // offers whose lots are not what their capacity says
+	emptied  []uint32 // queues of offers that are empty
+	work     Bid      // the resting bid that is being served
+	incoming Bid
 }
 
 // New makes an empty book that reads a grid.
@@ -55,18 +56,20 @@ func New(grid *Grid) *Book {
 // PlaceBid matches an incoming bid; what stays open rests if its time in force
 // lets it (gtc, gtt) and it may still become a lease, and then has a reference.
 // The book keeps the bid's provider lists, which must not change.
-func (b *Book) PlaceBid(now corehour.Minute, bid Bid) (BidRef, Outcome) {
+func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
 	b.begin(now)
-	b.admitBid(&bid)
-	if b.fillFromAll(&bid); bid.PostOnly && len(b.fills) > 0 {
+	b.incoming = incoming // kept by the book, so that it costs no allocation
+	bid := &b.incoming
+	admitBid(bid)
+	if b.fillFromAll(bid); bid.PostOnly && len(b.fills) > 0 {
 		b.undo()
 		return 0, Outcome{Refused: true}
 	}
-	b.completed(&bid)
+	b.completed(bid)
 	b.sweepBids()
 	var ref BidRef
 	if bid.seeks() && bid.rests() {
-		ref = b.rest(&bid)
+		ref = b.rest(bid)
 	}
 	return ref, b.outcome()
 }
@@ -160,7 +163,7 @@ func (b *Book) Free(ref OfferRef, from, to corehour.Minute) (free corehour.Units
 // Duration, MaxLeases and Taken are what was left of them. The order of restoring
 // does not matter, but that offers come before their leases.
 func (b *Book) RestoreBid(bid Bid) BidRef {
-	b.admitBid(&bid)
+	admitBid(&bid)
 	return b.rest(&bid)
 }
 
@@ -195,7 +198,7 @@ func (b *Book) begin(now corehour.Minute) {
 
 func (b *Book) outcome() Outcome { return Outcome{Fills: b.fills, Dropped: b.dropped} }
 
-func (b *Book) admitBid(bid *Bid) {
+func admitBid(bid *Bid) {
 	if bid.Units < 1 || bid.Units > corehour.MaxUnits || bid.MinFill < 1 || bid.Duration < 1 || bid.MaxLeases < 1 ||
 		bid.Limit < 1 || bid.Limit > corehour.MaxPrice || !bid.Limit.OnTick() || bid.MinPiece < 0 || bid.MinPiece > bid.Duration {
 		panic("orderbook: a bid is within its limits: " + bid.ID.String())

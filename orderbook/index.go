@@ -252,6 +252,11 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	parent := x.nodes.at(parentID)
 	at := parent.place(id)
 	parent.sums[at] = n.cover()
+	if at == 0 {
+		// The first child has what is below its key, too; now it has a neighbour
+		// that may begin below it.
+		parent.z[0], parent.order[0] = n.z[0], n.order[0]
+	}
 	if parent.n == fanout {
 		upper := x.split(t, parentID)
 		if at >= int(parent.n) {
@@ -406,6 +411,11 @@ func (x *index) join(parent *node, at int) bool {
 	copy(n.order[end:], right.order[:right.n])
 	copy(n.ref[end:], right.ref[:right.n])
 	copy(n.sums[end:], right.sums[:right.n])
+	if !n.leaf {
+		// Keys below the first of the right node's may lie beneath that, down to
+		// the right node's own.
+		n.z[end], n.order[end] = parent.z[at+1], parent.order[at+1]
+	}
 	n.n += right.n
 	x.adopt(id)
 	parent.close(at + 1)

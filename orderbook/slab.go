@@ -11,7 +11,7 @@ type slab[T any] struct {
 }
 
 const (
-	chunkBits = 12
+	chunkBits = 7
 	chunkSize = 1 << chunkBits
 )
 

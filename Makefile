@@ -41,6 +41,13 @@ check: ## format, vet, staticcheck, the architecture's arrows, generated files
 bench: ## benchmarks; BENCH=regexp chooses, BENCHTIME=5s runs longer
 	scripts/test-services go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
 
+# A value adds the books of 4 million orders to the tables.
+LARGE :=
+
+.PHONY: book-table
+book-table: ## the tables of docs/performance.md for the order book, W1 to W6; LARGE=1 adds 4M orders
+	COREHOUR_BENCH_LARGE=$(LARGE) go test -run '^$$' -bench '^BenchmarkW[1-6]$$' -benchtime 5x -benchmem -timeout 60m ./orderbook | scripts/book-table
+
 .PHONY: generate
 generate: ## the generated files, from the shared data
 	go generate ./...
@@ -51,4 +58,4 @@ clean: ## what build made
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'

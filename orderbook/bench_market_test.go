@@ -141,7 +141,7 @@ func benchmarkArrivals(b *testing.B, waiting *loadWaiting, trades func(i int) bo
 	for b.Loop() {
 		var latencies loadLatencies
 		var took time.Duration
-		fills := 0
+		fills, mallocs := 0, loadMallocs()
 		for i := range offers {
 			waiting.arrival++
 			offers[i].Arrival = waiting.arrival
@@ -155,6 +155,8 @@ func benchmarkArrivals(b *testing.B, waiting *loadWaiting, trades func(i int) bo
 			waiting.restore(b, ref, filled)
 		}
 		rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(offers)))
+		// What is done to undo an offer counts here too.
+		rounds.add("allocs/op", float64(loadMallocs()-mallocs)/float64(len(offers)))
 		rounds.add("fills/op", float64(fills)/float64(len(offers)))
 		rounds.latencies(&latencies)
 	}

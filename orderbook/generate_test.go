@@ -34,6 +34,8 @@ type shape struct {
 	large  int             // bids are up to so many times as large as offers
 	green  bool            // every offer has a zone, every bid a carbon price and time to wait
 	scarce bool            // few offers, so that bids rest
+	crowd  int             // so many orders of each side rest from the beginning, none of which can trade
+	base   int             // prices are around so many steps above zero
 }
 
 // newShape draws a shape. With the largest figures a sum of units x price exceeds
@@ -56,6 +58,11 @@ func newShape(c choose) shape {
 		s.start = s.start / 60 * 60
 	case s.minute == 17:
 		s.window, s.most = 16, 8
+	case oneIn(c, 5):
+		// Many orders of a kind, so that what the book finds them by has some depth.
+		s.crowd, s.base, s.ticks, s.plain = pick(c, 150, 400, 1_200), 100, 40, true
+		s.minute, s.window, s.scarce, s.green = 1, 8, false, false
+		s.most, s.price = s.crowd+50, min(s.price, 7_000_000_000*corehour.Tick)
 	}
 	return s
 }
@@ -110,7 +117,10 @@ func (s *session) carbonOf(c choose) orderbook.Carbon {
 }
 
 func (s *session) limit(c choose, from int) corehour.Price {
-	return corehour.Price(from+c(s.ticks)) * s.price
+	if s.crowd > 0 {
+		from -= s.ticks / 2
+	}
+	return corehour.Price(s.base+from+c(s.ticks)) * s.price
 }
 
 // regions are those that offers may be in.
@@ -137,6 +147,10 @@ func (s *session) randomOffer(c choose) orderbook.Offer {
 		o.To = from + s.minute + s.span(c, s.window/2)
 		o.MinDuration, o.Interruptible, o.TakeOrPay = 1, false, 0
 		o.Region = regions[c(2)]
+	}
+	if s.crowd > 0 {
+		o.Region, o.SLA, o.MinFill = regions[0], corehour.SLABasic, pick(c, 1, 1, 1, o.MinFill)
+		o.Carbon.Zone = min(o.Carbon.Zone, 1)
 	}
 	return o
 }
@@ -201,6 +215,7 @@ func (s *session) randomBid(c choose) orderbook.Bid {
 	if s.plain {
 		bid.Org, bid.MinSLA, bid.MaxTakeOrPay = 3, corehour.SLABasic, corehour.WholeShare
 		bid.Regions.AllowAll, bid.Providers.AllowAll = true, true
+		s.spread(c, &bid)
 		return bid
 	}
 	s.allowAndDeny(c, &bid)
@@ -237,6 +252,16 @@ func (s *session) allowAndDeny(c choose, bid *orderbook.Bid) {
 			bid.Providers.Deny = append(bid.Providers.Deny, p)
 		}
 	}
+}
+
+// spread lets many bids of a crowd differ in where they may go, though not in
+// what that means to the offers there are, and in their carbon prices.
+func (s *session) spread(c choose, bid *orderbook.Bid) {
+	if s.crowd == 0 || c(2) == 0 {
+		return
+	}
+	bid.Regions.Deny.Set(orderbook.RegionIndex(100 + c(100)))
+	bid.CarbonPrice = bid.CarbonPrice / 100 * corehour.CarbonPrice(1+c(100))
 }
 
 // twinBid has the terms of another bid as that was placed, or all but one.

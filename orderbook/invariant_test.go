@@ -166,7 +166,10 @@ func (s *session) checkState() {
 		}
 	}
 	now := s.model.now
-	for _, o := range s.model.offers {
+	for i, o := range s.model.offers {
+		if !s.isTurn(i, len(s.model.offers)) {
+			continue
+		}
 		ref := s.offerRefs[o.ID]
 		if !s.book.HasOffer(ref) {
 			s.failf("%s is not in the book", o.ID)
@@ -227,7 +230,6 @@ func (s *session) checkBids() {
 			if open != t.open || left != t.left || open <= 0 || left <= 0 {
 				s.failf("%s: %d units for %d minutes open, want %d for %d", id, open, left, t.open, t.left)
 			}
-			s.checkIdle(resting)
 			continue
 		}
 		if !t.leaves && t.open > 0 && t.left > 0 && t.leases < t.bid.MaxLeases {
@@ -239,6 +241,17 @@ func (s *session) checkBids() {
 		delete(s.tallies, id)
 		delete(s.bidRefs, id)
 	}
+	for i, bid := range s.model.bids {
+		if s.isTurn(i, len(s.model.bids)) {
+			s.checkIdle(bid)
+		}
+	}
+}
+
+// isTurn picks some orders of a crowd in turn, and all of fewer.
+func (s *session) isTurn(i, of int) bool {
+	const most = 40
+	return of <= most || (i+s.steps*most)%of < most
 }
 
 // checkIdle checks that a resting bid could have no lease, from any minute: more
@@ -282,7 +295,7 @@ func mustBeSeen() []string {
 		"offer reduced", "offer sold too much to be reduced", "offer amended", "offer's window amended", "amended offer filled a bid",
 		"amended offer does not cover what is sold", "bid cancelled", "offer cancelled", "expired", "restored", "restored with a piece taken",
 		"quoted", "quoted several leases", "levels of offers", "levels of bids", "several offers on a level", "several bids on a level",
-		"regions changed", "stale bid", "stale offer",
+		"regions changed", "stale bid", "stale offer", "crowd purged",
 	}
 	for _, o := range overlooked {
 		all = append(all, "decides: "+o.condition)

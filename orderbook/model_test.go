@@ -70,14 +70,7 @@ func atLeast(bid *orderbook.Bid) corehour.Units {
 }
 
 func inBits(bits orderbook.RegionBits, r orderbook.RegionIndex) bool {
-	for word := range bits {
-		for bit := range 64 {
-			if word*64+bit == int(r) {
-				return bits[word]&(1<<bit) != 0
-			}
-		}
-	}
-	return false
+	return bits[r/64]&(1<<(r%64)) != 0
 }
 
 func allowsRegion(set *orderbook.RegionSet, r orderbook.RegionIndex) bool {

@@ -86,7 +86,9 @@ func FuzzBook(f *testing.F) {
 			}
 			return v % n
 		}
-		s := newSession(newShape(next), newBook, next)
+		shape := newShape(next)
+		shape.crowd, shape.base = 0, shape.ticks
+		s := newSession(shape, newBook, next)
 		failed := attempt(func() {
 			for len(data) > 0 {
 				s.step(next)
@@ -119,13 +121,16 @@ func (q sequence) run(newMarket newMarket) (s *session, failed string) {
 	random := rand.New(rand.NewPCG(q.shape, 2))
 	s = newSession(newShape(random.IntN), newMarket, random.IntN)
 	failed = attempt(func() {
-		for _, seed := range q.commands {
+		for _, seed := range q.commands[:min(len(q.commands), s.length())] {
 			s.steps++
 			s.step(rand.New(rand.NewPCG(seed, 3)).IntN)
 		}
 	})
 	return s, failed
 }
+
+// length bounds the commands of a session: those of a crowd take longer.
+func (s *session) length() int { return commandsPerSequence / (1 + s.crowd/50) }
 
 // violation is what a session panics with when something does not hold.
 type violation string

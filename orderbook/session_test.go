@@ -73,7 +73,45 @@ func newSession(sh shape, newMarket newMarket, c choose) *session {
 		s.note("zone %d: mean %d, from %d %v", zone, mean, from, values)
 	}
 	s.emptyBook()
+	s.fillWithACrowd(c)
 	return s
+}
+
+// fillWithACrowd lets many orders rest of which none can trade: every bid is
+// below every offer.
+func (s *session) fillWithACrowd(c choose) {
+	for range s.crowd {
+		o := s.randomOffer(c)
+		o.Price = corehour.Price(s.base+1+c(s.ticks)) * s.price
+		s.model.offers = append(s.model.offers, &modelOffer{o, slices.Repeat([]corehour.Units{o.Units}, int(o.To-o.From))})
+		s.offers[o.ID] = o
+		s.offerRefs[o.ID] = s.book.RestoreOffer(o)
+		bid := s.randomBid(c)
+		bid.Limit = corehour.Price(s.base-c(s.ticks)) * s.price
+		bid.TimeInForce, bid.Group = corehour.GoodTillCancelled, 0
+		rests := bid
+		s.model.bids = append(s.model.bids, &rests)
+		s.tallies[bid.ID] = &tally{bid: bid, open: bid.Units, left: bid.Duration}
+		s.bidRefs[bid.ID] = s.book.RestoreBid(bid)
+		s.note("rests: %s", o)
+		s.note("rests: %s", bid)
+	}
+}
+
+// purge cancels many orders of a crowd at once.
+func (s *session) purge(c choose) {
+	share := 1 + c(4)
+	for _, bid := range slices.Clone(s.model.bids) {
+		if c(4) < share {
+			s.cancelBid(bid.ID)
+		}
+	}
+	for _, o := range slices.Clone(s.model.offers) {
+		if c(4) < share {
+			s.cancelOffer(o.ID)
+		}
+	}
+	s.seen["crowd purged"]++
 }
 
 func (s *session) emptyBook() {
@@ -114,7 +152,7 @@ func (s *session) step(c choose) {
 		s.release(c)
 	case n < 62 && bids < s.most && offers < s.most:
 		s.rush(c)
-	case n < 65:
+	case n < 65 && (s.crowd == 0 || c(4) == 0):
 		s.pass(s.span(c, 3))
 	case n < 69 && bids > 0:
 		s.cancelBid(s.anyBid(c).ID)
@@ -130,7 +168,7 @@ func (s *session) step(c choose) {
 		s.amendOffer(c)
 	case n < 91:
 		s.changeGrid(c)
-	case n < 93:
+	case n < 92:
 		s.restore(c)
 	case n < 95:
 		s.quote(s.randomBid(c))
@@ -138,6 +176,8 @@ func (s *session) step(c choose) {
 		s.depth(c)
 	case n < 98 && bids > 0:
 		s.changeRegions(c)
+	case n < 99 && s.crowd > 0 && oneIn(c, 3):
+		s.purge(c)
 	default:
 		s.useStale(c)
 	}

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -11,11 +12,11 @@ import (
 
 // TestState_InvariantsHoldAndReplayGivesTheSameState draws commands, good and bad
 // ones, at rising times. After each the funds, the capacity and the orders must
-// add up. The same commands applied again from their encoding, and applied to a
+// add up, in the state and in its events. The same commands applied again from their encoding, and applied to a
 // state that went through a snapshot at a random place, must give the same state.
 func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		live, restored := NewState(), NewState()
+		live, restored, seen := NewState(), NewState(), newWitness(t)
 		var log []entry
 		at := corehour.Instant(0)
 		apply := func(c Command) {
@@ -26,12 +27,14 @@ func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 			}
 			log = append(log, e)
 			first := live.apply(e.At, decoded, e.Body)
-			events := fmt.Sprint(live.events)
+			events := describeEvents(live)
 			second := restored.apply(e.At, decoded, e.Body)
-			if fmt.Sprint(first) != fmt.Sprint(second) || events != fmt.Sprint(restored.events) {
+			if fmt.Sprint(first) != fmt.Sprint(second) || events != describeEvents(restored) {
 				t.Fatalf("%+v: live answers %+v, the restored state %+v", c, first, second)
 			}
 			checkInvariants(t, live)
+			seen.see(live.events)
+			seen.compare(live)
 		}
 		for _, c := range smallMarket() {
 			apply(c)
@@ -39,6 +42,9 @@ func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 		for range rapid.IntRange(60, 160).Draw(t, "commands") {
 			at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
 			apply(drawCommand(t, live))
+			if rapid.IntRange(0, 15).Draw(t, "ask") == 0 {
+				checkQuestions(t, live, rapid.SampledFrom([]corehour.AccountID{"a", "b"}))
+			}
 			if rapid.IntRange(0, 15).Draw(t, "snapshot") == 0 {
 				var err error
 				if restored, err = decodeState(restored.encode()); err != nil {
@@ -61,6 +67,7 @@ func smallMarket() []Command {
 		DefineProduct{Product: corehour.Product{ID: "cpu"}}, DefineProduct{Product: corehour.Product{ID: "gpu"}},
 		DefineRegion{Region: corehour.Region{ID: "r1", Country: "FI", Continent: "europe", Zone: "FI"}},
 		DefineRegion{Region: corehour.Region{ID: "r2", Country: "US", Continent: "north-america", Zone: "US"}},
+		DefineZone{Zone: corehour.Zone{ID: "FI", Mean: 90_000}},
 	}
 	for _, a := range []corehour.AccountID{"a", "b", "c", "d"} {
 		commands = append(commands, OpenAccount{Account: a, Org: corehour.OrgID("org-" + a[:1])},
@@ -74,7 +81,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 	account := rapid.SampledFrom([]corehour.AccountID{"a", "b", "c", "d"})
 	lease := corehour.LeaseID(rapid.Uint64Range(1, uint64(s.lastLease)+1).Draw(t, "lease"))
 	l := s.leases[lease]
-	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "work", "work", "work", "work", "work", "accept", "start", "end", "charge",
+	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "group", "amend bid", "amend bid", "amend offer", "grid", "grid", "work", "work", "work", "work", "work", "accept", "start", "end", "charge",
 		"settle", "cancel", "money", "fee", "tick"}).Draw(t, "kind") {
 	case "offer":
 		return drawOffer(t, s, account)
@@ -97,10 +104,15 @@ func drawCommand(t *rapid.T, s *State) Command {
 		}
 		return c
 	case "cancel":
-		if rapid.Bool().Draw(t, "offer") {
-			return CancelOffer{Provider: account.Draw(t, "provider"), Offer: corehour.OfferID(rapid.Uint64Range(1, uint64(s.lastOffer)+1).Draw(t, "id"))}
-		}
-		return CancelBid{Consumer: account.Draw(t, "consumer"), Bid: corehour.BidID(rapid.Uint64Range(1, uint64(s.lastBid)+1).Draw(t, "id"))}
+		return drawCancel(t, s, account)
+	case "group":
+		return drawGroup(t, s, account)
+	case "amend bid":
+		return drawAmendBid(t, s, account)
+	case "amend offer":
+		return drawAmendOffer(t, s, account)
+	case "grid":
+		return drawGrid(t, s)
 	case "money":
 		amount := corehour.Money(rapid.Int64Range(-1, 20*corehour.NanoPerUnit).Draw(t, "amount"))
 		reference := fmt.Sprint("ref-", rapid.IntRange(0, 20).Draw(t, "reference"))
@@ -144,48 +156,6 @@ func owner(l *lease, other corehour.AccountID) corehour.AccountID {
 	return other
 }
 
-func drawOffer(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID]) Command {
-	from := s.startable().Add(corehour.Minutes(rapid.Int64Range(0, 90).Draw(t, "from")))
-	return PlaceOffer{
-		Product: rapid.SampledFrom([]corehour.ProductID{"cpu", "cpu", "gpu"}).Draw(t, "product"), Provider: account.Draw(t, "provider"),
-		Region: rapid.SampledFrom([]corehour.RegionID{"r1", "r2"}).Draw(t, "region"), Units: corehour.Units(rapid.Int64Range(1, 12).Draw(t, "units")),
-		From: from, To: from.Add(corehour.Minutes(rapid.Int64Range(1, 300).Draw(t, "window"))),
-		Price: corehour.Price(rapid.Int64Range(1, 40).Draw(t, "price")) * corehour.Tick, Carbon: corehour.CarbonRate(rapid.Int64Range(0, 2000).Draw(t, "carbon")),
-		SLA: corehour.SLA(rapid.Uint8Range(1, 3).Draw(t, "sla")), Interruptible: rapid.Bool().Draw(t, "interruptible"),
-		MinFill: corehour.Units(rapid.Int64Range(0, 3).Draw(t, "min fill")), MinDuration: corehour.Minutes(rapid.Int64Range(0, 30).Draw(t, "min duration")),
-		TakeOrPay: corehour.BasisPoints(rapid.Int32Range(0, 10_000).Draw(t, "take or pay")), ClientID: clientID(t),
-	}
-}
-
-func drawBid(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID]) Command {
-	start := s.startable().Add(corehour.Minutes(rapid.Int64Range(0, 60).Draw(t, "start")))
-	duration := corehour.Minutes(rapid.Int64Range(1, 90).Draw(t, "duration"))
-	b := PlaceBid{
-		Product: rapid.SampledFrom([]corehour.ProductID{"cpu", "cpu", "gpu"}).Draw(t, "product"), Consumer: account.Draw(t, "consumer"),
-		Units: corehour.Units(rapid.Int64Range(1, 15).Draw(t, "units")), Duration: duration, EarliestStart: start,
-		LatestEnd: start.Add(duration + corehour.Minutes(rapid.Int64Range(0, 200).Draw(t, "slack"))),
-		Limit:     corehour.Price(rapid.Int64Range(1, 60).Draw(t, "limit")) * corehour.Tick, Interruptible: rapid.Bool().Draw(t, "interruptible"),
-		MinSLA: corehour.SLA(rapid.Uint8Range(0, 3).Draw(t, "sla")), CarbonPrice: corehour.CarbonPrice(rapid.Int64Range(0, 20).Draw(t, "carbon price") * corehour.NanoPerUnit),
-		MaxLeases: rapid.IntRange(0, 4).Draw(t, "max leases"), TimeInForce: corehour.TimeInForce(rapid.Uint8Range(1, 4).Draw(t, "time in force")), ClientID: clientID(t),
-	}
-	b.MinFill = corehour.Units(rapid.Int64Range(0, int64(b.Units)).Draw(t, "min fill"))
-	if b.TimeInForce == corehour.GoodTillTime {
-		b.ExpiresAt = s.now + corehour.Instant(rapid.Int64Range(1, 200).Draw(t, "expires"))*corehour.MicrosPerMinute
-	}
-	if rapid.IntRange(0, 3).Draw(t, "regions") == 0 {
-		b.Regions.Deny = []corehour.RegionID{"r1"}
-		b.Providers.Allow = []corehour.AccountID{"a", "b", "c"}
-	}
-	return b
-}
-
-func clientID(t *rapid.T) string {
-	if n := rapid.IntRange(0, 30).Draw(t, "client id"); n < 10 {
-		return fmt.Sprint("client-", n)
-	}
-	return ""
-}
-
 func drawCharge(t *rapid.T, l *lease, id corehour.LeaseID) Command {
 	c := PostCharge{Lease: id, Number: 1, Kind: corehour.ChargeUsage, Amount: corehour.Money(rapid.Int64Range(1, 100_000).Draw(t, "amount"))}
 	if l != nil {
@@ -195,4 +165,59 @@ func drawCharge(t *rapid.T, l *lease, id corehour.LeaseID) Command {
 		}
 	}
 	return c
+}
+
+// checkQuestions asks for a quote and then places the bid: the quote must be what
+// the bid gets, and asking must change nothing.
+func checkQuestions(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID]) {
+	c := drawBid(t, s, account)
+	c.ClientID, c.PostOnly = "", false
+	before := s.Hash()
+	v := s.asOf(s.now + corehour.Instant(rapid.Int64Range(0, 3).Draw(t, "later"))*corehour.MicrosPerMinute)
+	v.depth(DepthQuery{Product: c.Product, Region: "r1", CarbonPrice: c.CarbonPrice})
+	v.topOfBook(TopQuery{Product: c.Product, CarbonPrice: c.CarbonPrice})
+	q, refusal := v.quote(c)
+	e, _ := v.explainNew(c)
+	for _, id := range sortedKeys(s.bids) {
+		v.explainOpen(s.bids[id].Consumer, id)
+	}
+	if s.Hash() != before {
+		t.Fatalf("asking about %+v changed the state", c)
+	}
+	checkInvariants(t, s)
+	if fmt.Sprint(q) != fmt.Sprint(e.Quote) {
+		t.Fatalf("quote %+v, explanation %+v", q, e.Quote)
+	}
+	copied, err := decodeState(s.encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied.accountNamed[c.Consumer].available = corehour.MaxMoney
+	reply := copied.apply(v.now, c, marshal(c))
+	if reply.Rejected() != refusal.Rejected() || reply.Code != refusal.Code {
+		t.Fatalf("asked %+v: quote %+v, answer %+v", c, refusal, reply)
+	}
+	if reply.Rejected() || v.now != s.now { // later, deadlines pass first
+		return
+	}
+	if len(reply.Fills) != len(q.Fills) || q.Filled != (reply.Closed == corehour.CloseFilled) || !q.Filled && reply.Closed == "" && q.Open != reply.Open {
+		t.Fatalf("asked %+v: quote %+v, answer %+v", c, q, reply)
+	}
+	for i, f := range reply.Fills {
+		if f.Lease = 0; f != q.Fills[i] {
+			t.Fatalf("asked %+v: quote %+v, answer %+v", c, q, reply)
+		}
+	}
+}
+
+func describeEvents(s *State) string {
+	text := ""
+	for _, e := range s.events {
+		data, err := json.Marshal(e.data)
+		if err != nil {
+			panic(err)
+		}
+		text += fmt.Sprintln(e.at, e.typ, e.subject, string(data))
+	}
+	return text
 }

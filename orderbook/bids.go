@@ -286,7 +286,7 @@ func (b *Book) indexBid(slot uint32) {
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		z, order := interleave(l.lo, l.hi), l.order()
+		z, order := l.z(), l.order()
 		leaf, at = b.demand.seek(t.root, z, order)
 		n := b.demand.nodes.at(leaf)
 		for i := at; !l.alone && i < int(n.n) && n.order[i] == order && n.z[i] == z; i++ {

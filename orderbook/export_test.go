@@ -88,7 +88,7 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 			if n.leaf {
 				l := x.lots.at(n.ref[i])
 				key := [2]uint64{n.z[i], n.order[i]}
-				if key[0] != interleave(l.lo, l.hi) || key[1] != l.order() || l.leaf != id || l.tree != number {
+				if key[0] != l.z() || key[1] != l.order() || l.leaf != id || l.tree != number {
 					return sum, fmt.Errorf("lot %d is not where it says", n.ref[i])
 				}
 				if key[0] < last[0] || key[0] == last[0] && key[1] < last[1] {
@@ -117,4 +117,30 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 		return fmt.Errorf("bounds of the tree %+v do not cover %+v", t.sum, sum)
 	}
 	return nil
+}
+
+func (b *Book) Shape() string {
+	s := ""
+	t := b.bidClasses.trees[0:]
+	if len(t) == 0 {
+		return ""
+	}
+	var walk func(id uint32, depth int)
+	walk = func(id uint32, depth int) {
+		n := b.demand.nodes.at(id)
+		s += fmt.Sprintf("%*snode %d leaf %t:", depth*2, "", id, n.leaf)
+		for i := range int(n.n) {
+			s += fmt.Sprintf(" %d(%d)", n.order[i]>>32, n.ref[i])
+		}
+		s += "\n"
+		if !n.leaf {
+			for i := range int(n.n) {
+				walk(n.ref[i], depth+1)
+			}
+		}
+	}
+	if t[0].root != 0 {
+		walk(t[0].root, 0)
+	}
+	return s
 }

@@ -85,7 +85,7 @@ type node struct {
 	struck   bool // has entries that were struck out
 	removals uint8
 	tree     uint32
-	z        [fanout]uint64 // Z-order of (lo, hi); of an inner node's entry, that of its first lot when it was made
+	z        [fanout]uint64 // place; of an inner node's entry, that of its first lot when it was made
 	order    [fanout]uint64 // rank, then what tells lots of one rank apart
 	ref      [fanout]uint32 // lot or node
 	sums     [fanout]bounds
@@ -102,7 +102,29 @@ type lot struct {
 	tail   uint32 // last order; unused where the order is alone
 	next   uint32 // next lot of the same order, where that is alone
 	room   uint32
+	group  uint8 // lots of one group are near each other
 	alone  bool
+}
+
+// z places a lot: by its group, then in the Z-order of its times, in which
+// neighbours are near in both.
+func (l *lot) z() uint64 { return zOf(l.group, l.lo, l.hi) }
+
+// zOf drops the last bits of times to make room for the group: the place is for
+// nearness only, and bounds are exact.
+func zOf(group uint8, lo, hi uint32) uint64 {
+	const dropped = 4
+	return uint64(group)<<(64-2*dropped) | spread(lo>>dropped)<<1 | spread(hi>>dropped)
+}
+
+// logarithm numbers factors so that those of one number are within a quarter of
+// each other.
+func logarithm(v uint32) uint8 {
+	length := bits.Len32(v)
+	if length < 3 {
+		return uint8(v)
+	}
+	return uint8(length*4) + uint8(v>>(length-3)&3)
 }
 
 func (l *lot) order() uint64 { return uint64(l.rank)<<32 | uint64(l.tag) }
@@ -120,9 +142,7 @@ type index struct {
 	dirty []uint32 // leaves with entries that were struck out
 }
 
-// interleave is the Z-order of two times.
-func interleave(lo, hi uint32) uint64 { return spread(lo)<<1 | spread(hi) }
-
+// spread puts a zero bit before each bit.
 func spread(v uint32) uint64 {
 	x := uint64(v)
 	x = (x | x<<16) & 0x0000ffff0000ffff
@@ -167,7 +187,7 @@ func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
 // insert puts a lot where seek said it belongs.
 func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 	l := x.lots.at(id)
-	z, order := interleave(l.lo, l.hi), l.order()
+	z, order := l.z(), l.order()
 	n := x.nodes.at(leaf)
 	if n.n == fanout {
 		right := x.split(t, leaf)
@@ -186,7 +206,7 @@ func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 func (x *index) start(t *tree, id uint32, sum *bounds) {
 	l := x.lots.at(id)
 	t.root = x.newNode(l.tree, true)
-	x.nodes.at(t.root).open(0, interleave(l.lo, l.hi), l.order(), id, sum)
+	x.nodes.at(t.root).open(0, l.z(), l.order(), id, sum)
 	l.leaf = t.root
 	t.sum = *sum
 }

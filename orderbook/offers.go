@@ -129,7 +129,7 @@ func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
 	o := b.offers.at(slot)
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, head: slot, room: room, alone: true}
+	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: logarithm(o.factor), head: slot, room: room, alone: true}
 	b.placeLot(id, o)
 	return id
 }
@@ -143,7 +143,7 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 		b.supply.start(t, id, &sum)
 		return
 	}
-	leaf, at := b.supply.seek(t.root, interleave(l.lo, l.hi), l.order())
+	leaf, at := b.supply.seek(t.root, l.z(), l.order())
 	b.supply.insert(t, leaf, at, id, &sum)
 }
 
@@ -199,7 +199,8 @@ func (o *offerRecord) alike(p *offerRecord) bool {
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
 	rank, tag := rankOf(corehour.Price(o.price)), o.queueTag()
-	z, order := interleave(o.from, o.to), uint64(rank)<<32|uint64(tag)
+	group := logarithm(o.factor)
+	z, order := zOf(group, o.from, o.to), uint64(rank)<<32|uint64(tag)
 	t := &b.trees[o.class]
 	var leaf uint32
 	var at int
@@ -221,7 +222,7 @@ func (b *Book) enqueue(slot uint32) {
 	}
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, head: slot, tail: slot, room: uint32(o.free)}
+	*l = lot{lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, head: slot, tail: slot, room: uint32(o.free)}
 	o.prev, o.next, o.lot, o.queued = 0, 0, id, true
 	sum := o.bounds(l)
 	b.openedLot(o.class)

@@ -125,15 +125,23 @@ func (u carbonUnit) least(factor uint32) int64 {
 
 // offerSearch looks for the leases that a bid could have, best first.
 type offerSearch struct {
-	heap   heap
-	bid    *Bid
-	terms  terms
-	need   corehour.Units
-	filter filter
-	varies bool         // what a lease costs the bid, or whether its cap allows it, may depend on the start
-	cut    int64        // nothing above this effective price is of use
-	kinds  []kindBounds // by class, as far as the search has been there
-	all    bool         // every lease is sought, not only what the bid needs
+	heap       heap
+	bid        *Bid
+	terms      terms
+	need       corehour.Units
+	filter     filter
+	varies     bool  // what a lease costs the bid, or whether its cap allows it, may depend on the start
+	cut        int64 // nothing above this effective price is of use
+	zones      []zoneExposure
+	generation uint32       // of what is in zones
+	kinds      []kindBounds // by class, as far as the search has been there
+	all        bool         // every lease is sought, not only what the bid needs
+}
+
+// zoneExposure is the least exposure in a zone, where it is of this search.
+type zoneExposure struct {
+	least      int64
+	generation uint32
 }
 
 // kindBounds is what the carbon of a class costs the bid and how much the cap allows.
@@ -151,6 +159,13 @@ func (b *Book) beginSearch(bid *Bid) {
 	latest := s.terms.end.Add(-s.terms.d)
 	if latest < s.terms.first {
 		return
+	}
+	if s.generation++; s.generation == 0 {
+		clear(s.zones)
+		s.generation = 1
+	}
+	for len(s.zones) < len(b.grid.curves) {
+		s.zones = append(s.zones, zoneExposure{})
 	}
 	s.filter = filter{
 		lo: uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
@@ -201,7 +216,11 @@ func (b *Book) enterClass(class uint32) {
 		k.unit = unitOf(s.terms.price, energyScale, 1)
 	default:
 		s.varies = true
-		exposure := b.leastExposure(c.zone, &s.terms)
+		z := &s.zones[c.zone]
+		if z.generation != s.generation {
+			z.generation, z.least = s.generation, b.leastExposure(c.zone, &s.terms)
+		}
+		exposure := z.least
 		k.unit = unitOf(s.terms.price, exposure, s.terms.d)
 		if s.terms.maxCarbon < NoCarbonCap {
 			k.factor = s.terms.mostEnergy(exposure)
@@ -216,14 +235,11 @@ func (b *Book) enterClass(class uint32) {
 	}
 }
 
-// leastExposure bounds intensity x minutes of a lease from below: exactly where
-// there is one start, else by the cleanest hour of the window.
+// leastExposure is the least intensity x minutes that any lease of the bid in a
+// zone can have.
 func (b *Book) leastExposure(zone ZoneIndex, t *terms) int64 {
-	c := &b.grid.curves[zone]
-	if t.end.Sub(t.first) == t.d {
-		return c.exposure(t.first, t.d)
-	}
-	return int64(c.least(t.first, t.end)) * int64(t.d)
+	window := [1]run{{t.first, t.end.Add(-t.d)}}
+	return b.grid.curves[zone].leastExposure(window[:], t.d)
 }
 
 // mostEnergy is the most energy whose carbon is within the cap at an exposure.

@@ -128,15 +128,35 @@ func (c *curve) leastExposure(runs []run, d corehour.Minutes) int64 {
 	least := int64(math.MaxInt64)
 	for _, r := range runs {
 		least = min(least, c.exposure(r.first, d), c.exposure(r.last, d))
-		for s := onTheHour(r.first, 0); s < r.last; s += corehour.Minute(minutesPerHour) {
-			least = min(least, c.exposure(s, d))
+		least = min(least, c.leastFrom(onTheHour(r.first, 0), r.last, d))
+		if int64(d)%minutesPerHour != 0 {
+			least = min(least, c.leastFrom(onTheHour(r.first, d), r.last, d))
 		}
-		if int64(d)%minutesPerHour == 0 {
-			continue
+	}
+	return least
+}
+
+// leastFrom is the least exposure of the starts from first up to last, an hour
+// apart.
+func (c *curve) leastFrom(first, last corehour.Minute, d corehour.Minutes) int64 {
+	least := int64(math.MaxInt64)
+	if first > last {
+		return least
+	}
+	if n := (int64(last) - int64(first)) / minutesPerHour; int64(d)%minutesPerHour == 0 && int64(first)%minutesPerHour == 0 {
+		// Whole hours are differences of sums, where the curve is known.
+		low, hours := int64(first)/minutesPerHour-c.first, int64(d)/minutesPerHour
+		if low >= 0 && low+n+hours < int64(len(c.sums)) {
+			from := c.sums[low : low+n+1]
+			to := c.sums[low+hours : low+n+1+hours]
+			for i, sum := range from {
+				least = min(least, to[i]-sum)
+			}
+			return least * minutesPerHour
 		}
-		for s := onTheHour(r.first, d); s < r.last; s += corehour.Minute(minutesPerHour) {
-			least = min(least, c.exposure(s, d))
-		}
+	}
+	for s := first; s <= last; s += corehour.Minute(minutesPerHour) {
+		least = min(least, c.exposure(s, d))
 	}
 	return least
 }

@@ -7,14 +7,12 @@ import (
 	"github.com/corehour/corehour"
 )
 
-// bidSearch looks for the resting bids that could have a lease of one offer, the
-// one that would pay it most first.
+// bidSearch looks for the resting bids that could have a lease of one offer, best
+// first: by what they would pay it, then arrival. Keys are what they pay, negative.
 type bidSearch struct {
-	heap    heap
-	slot    uint32 // the offer
-	filter  filter
+	walk
+	slot    uint32              // the offer
 	rate    corehour.CarbonRate // the least that a lease of it can have
-	costs   []int64             // by class: what that costs its bids at least
 	touched []uint32            // bids whose lots are not what they now seek
 	emptied []uint32            // queues of bids that are empty
 	// version counts what has changed in the offer or in the queues since the
@@ -75,7 +73,7 @@ func (b *Book) retry(slot uint32) {
 // [from, to); false where that is quickly none.
 func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	s, o := &b.turns, b.offers.at(slot)
-	if s.heap = s.heap[:0]; len(b.bidClasses.all) == 0 {
+	if len(b.bidClasses.all) == 0 {
 		return false
 	}
 	from = max(from, b.now)
@@ -96,10 +94,10 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	if c.zone != NoZone {
 		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(low, high)), 1)
 	}
-	s.filter = filter{
+	s.begin(len(b.bidClasses.all), filter{
 		mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low), length: ^uint32(high - low), room: ^uint32(room),
 		factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill), org: o.org,
-	}
+	}, -o.price)
 	for id := range b.bidClasses.all {
 		b.enterBidClass(uint32(id), c)
 	}
@@ -114,23 +112,23 @@ func limitOf(rank uint32) int64 {
 	return int64(corehour.MaxPrice)
 }
 
-// enterBidClass puts the tree of a class into the heap if it may have something.
+// scaleOfLimits turns the ranks of bids into what they pay at most, negative.
+func scaleOfLimits(cost corehour.Price, factor uint32) scale {
+	return scale{
+		offset: int64(cost) - int64(^uint32(0))*int64(corehour.Tick), first: int64(cost - corehour.MaxPrice), factor: factor,
+	}
+}
+
+// enterBidClass takes the tree of a class into the search if it may have something.
 func (b *Book) enterBidClass(id uint32, of *offerClass) {
 	s, c, t := &b.turns, &b.bidClasses.all[id], &b.bidClasses.trees[id]
-	limit, price := limitOf(t.sum.rank), b.offers.at(s.slot).price
-	if t.root == 0 || limit < price || c.sla > of.sla || of.interruptible && !c.interruptible || !s.filter.passes(&t.sum) {
+	if t.root == 0 || -limitOf(t.sum.rank) > s.cut || c.sla > of.sla || of.interruptible && !c.interruptible {
 		return
 	}
 	if c.regions != 0 && c.regions != anyRegions && !b.regions.at(c.regions).Has(of.region) {
 		return
 	}
-	for len(s.costs) <= int(id) {
-		s.costs = append(s.costs, 0)
-	}
-	s.costs[id] = int64(corehour.CarbonCost(c.price, s.rate))
-	if pays := limit - s.costs[id]; pays >= price {
-		s.heap.push(item{key: -pays, kind: itemNode, ref: t.root, class: id})
-	}
+	s.enter(&b.demand, t, id, scaleOfLimits(corehour.CarbonCost(c.price, s.rate), s.filter.factor))
 }
 
 // nextTurn finds the bid that would pay most for what is left, and the lease of
@@ -139,16 +137,20 @@ func (b *Book) nextTurn() (item, bool) {
 	s := &b.turns
 	for len(s.heap) > 0 {
 		i := s.heap.pop()
+		lot := i.ref
 		switch i.kind {
-		case itemNode:
-			b.openBidNode(&i)
-			continue
 		case itemLease:
 			if uint32(i.at) == s.version&math.MaxUint16 {
 				return i, true
 			}
+		default:
+			found, ok := s.follow(&b.demand, &i)
+			if !ok {
+				continue
+			}
+			lot = found
 		}
-		if turn, ok := b.turnOf(i.ref, i.class); ok {
+		if turn, ok := b.turnOf(lot, i.class); ok {
 			if len(s.heap) == 0 || turn.less(&s.heap[0]) {
 				return turn, true
 			}
@@ -156,24 +158,6 @@ func (b *Book) nextTurn() (item, bool) {
 		}
 	}
 	return item{}, false
-}
-
-func (b *Book) openBidNode(i *item) {
-	s := &b.turns
-	n := b.demand.nodes.at(i.ref)
-	kind := itemNode
-	if n.leaf {
-		kind = itemLot
-	}
-	cost, price := s.costs[i.class], b.offers.at(s.slot).price
-	for j := range int(n.n) {
-		if !s.filter.passes(&n.sums[j]) {
-			continue
-		}
-		if pays := limitOf(n.sums[j].rank) - cost; pays >= price {
-			s.heap.push(item{key: -pays, kind: kind, ref: n.ref[j], class: i.class})
-		}
-	}
 }
 
 // turnOf is the best lease of the offer that the first bid of a lot could have

@@ -57,40 +57,28 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 		return nil
 	}
 	s := &b.turns
-	s.heap = s.heap[:0]
-	f := filter{
+	s.begin(len(b.bidClasses.all), filter{
 		mask: 1 << (q.Region & 63), lo: uint32(q.To), hi: uint32(q.From), length: ^uint32(q.To - q.From),
-		factor: ^uint32(0), floor: ^uint32(0), org: nobody,
-	}
+		floor: ^uint32(0), org: nobody,
+	}, 0)
 	for id := range b.bidClasses.all {
-		if t := &b.bidClasses.trees[id]; t.root != 0 && f.passes(&t.sum) {
-			s.heap.push(item{key: -limitOf(t.sum.rank), kind: itemNode, ref: t.root})
+		if t := &b.bidClasses.trees[id]; t.root != 0 {
+			s.enter(&b.demand, t, uint32(id), scaleOfLimits(0, ^uint32(0)))
 		}
 	}
 	for len(s.heap) > 0 {
 		i := s.heap.pop()
-		if i.kind == itemNode {
-			n := b.demand.nodes.at(i.ref)
-			kind := itemNode
-			if n.leaf {
-				kind = itemLot
-			}
-			for j := range int(n.n) {
-				if f.passes(&n.sums[j]) {
-					s.heap.push(item{key: -limitOf(n.sums[j].rank), kind: kind, ref: n.ref[j]})
+		if i.kind < itemLease {
+			// From here on a lot has its very limit, which its rank may only bound.
+			if lot, ok := s.follow(&b.demand, &i); ok {
+				if r := b.bids.at(b.demand.lots.at(lot).head); b.couldUse(r, &q) {
+					s.heap.push(item{key: -r.limit, kind: itemLease, ref: lot})
 				}
 			}
 			continue
 		}
 		head := b.demand.lots.at(i.ref).head
 		r := b.bids.at(head)
-		if i.kind == itemLot {
-			// From here on with its very limit, which the rank may only bound.
-			if b.couldUse(r, &q) {
-				s.heap.push(item{key: -r.limit, kind: itemLease, ref: i.ref})
-			}
-			continue
-		}
 		limit := corehour.Price(r.limit)
 		if n := len(levels); n == 0 || levels[n-1].Price != limit {
 			if n == q.Levels {

@@ -65,6 +65,11 @@ func (b *Book) Check() error {
 	return nil
 }
 
+// place is the key of an entry of a tree.
+type place struct{ z, order uint64 }
+
+func (p place) below(q place) bool { return p.z < q.z || p.z == q.z && p.order < q.order }
+
 func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, error)) error {
 	if len(x.dirty) != 0 {
 		return fmt.Errorf("%d leaves are not swept", len(x.dirty))
@@ -75,41 +80,7 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 		}
 		return nil
 	}
-	var last [2]uint64
-	var walk func(id, parent uint32) (bounds, error)
-	walk = func(id, parent uint32) (bounds, error) {
-		n, sum := x.nodes.at(id), nothing
-		if n.parent != parent || n.n == 0 || n.tree != number || n.struck {
-			return sum, fmt.Errorf("node %d of %d entries has parent %d and tree %d, want %d and %d", id, n.n, n.parent, n.tree, parent, number)
-		}
-		for i := range int(n.n) {
-			var beneath bounds
-			var err error
-			if n.leaf {
-				l := x.lots.at(n.ref[i])
-				key := [2]uint64{n.z[i], n.order[i]}
-				if key[0] != l.z() || key[1] != l.order() || l.leaf != id || l.tree != number {
-					return sum, fmt.Errorf("lot %d is not where it says", n.ref[i])
-				}
-				if key[0] < last[0] || key[0] == last[0] && key[1] < last[1] {
-					return sum, fmt.Errorf("lot %d is out of order", n.ref[i])
-				}
-				last = key
-				beneath, err = sumOf(n.ref[i], l)
-			} else {
-				beneath, err = walk(n.ref[i], id)
-			}
-			if err != nil {
-				return sum, err
-			}
-			if cover := n.sums[i]; cover.widen(&beneath) {
-				return sum, fmt.Errorf("entry %d of node %d: %+v does not cover %+v", i, id, n.sums[i], beneath)
-			}
-			sum.widen(&n.sums[i])
-		}
-		return sum, nil
-	}
-	sum, err := walk(t.root, 0)
+	sum, err := x.checkNode(t.root, 0, number, place{}, place{^uint64(0), ^uint64(0)}, sumOf)
 	if err != nil {
 		return err
 	}
@@ -119,28 +90,47 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 	return nil
 }
 
-func (b *Book) Shape() string {
-	s := ""
-	t := b.bidClasses.trees[0:]
-	if len(t) == 0 {
-		return ""
+// checkNode checks what is beneath a node: all its keys are at least low and
+// below high.
+func (x *index) checkNode(id, parent, number uint32, low, high place, sumOf func(uint32, *lot) (bounds, error)) (bounds, error) {
+	n, sum := x.nodes.at(id), nothing
+	if n.parent != parent || n.n == 0 || n.tree != number || n.struck {
+		return sum, fmt.Errorf("node %d of %d entries has parent %d and tree %d, want %d and %d", id, n.n, n.parent, n.tree, parent, number)
 	}
-	var walk func(id uint32, depth int)
-	walk = func(id uint32, depth int) {
-		n := b.demand.nodes.at(id)
-		s += fmt.Sprintf("%*snode %d leaf %t:", depth*2, "", id, n.leaf)
-		for i := range int(n.n) {
-			s += fmt.Sprintf(" %d(%d)", n.order[i]>>32, n.ref[i])
-		}
-		s += "\n"
-		if !n.leaf {
-			for i := range int(n.n) {
-				walk(n.ref[i], depth+1)
+	for i := range int(n.n) {
+		var beneath bounds
+		var err error
+		key := place{n.z[i], n.order[i]}
+		if n.leaf {
+			l := x.lots.at(n.ref[i])
+			switch {
+			case key != place{l.z(), l.order()} || l.leaf != id || l.tree != number:
+				return sum, fmt.Errorf("lot %d is not where it says", n.ref[i])
+			case key.below(low) || high.below(key) || i > 0 && n.order[i] < n.order[i-1]:
+				return sum, fmt.Errorf("lot %d is out of order", n.ref[i])
+			case key.z != n.z[0] && !n.mixed:
+				return sum, fmt.Errorf("leaf %d does not know that it is mixed", id)
 			}
+			beneath, err = sumOf(n.ref[i], l)
+		} else {
+			from, to := key, high
+			if i == 0 {
+				from = low
+			} else if prior := (place{n.z[i-1], n.order[i-1]}); key.below(prior) {
+				return sum, fmt.Errorf("child %d of node %d is out of order", i, id)
+			}
+			if i+1 < int(n.n) {
+				to = place{n.z[i+1], n.order[i+1]}
+			}
+			beneath, err = x.checkNode(n.ref[i], id, number, from, to, sumOf)
 		}
+		if err != nil {
+			return sum, err
+		}
+		if cover := n.sums[i]; cover.widen(&beneath) {
+			return sum, fmt.Errorf("entry %d of node %d: %+v does not cover %+v", i, id, n.sums[i], beneath)
+		}
+		sum.widen(&n.sums[i])
 	}
-	if t[0].root != 0 {
-		walk(t[0].root, 0)
-	}
-	return s
+	return sum, nil
 }

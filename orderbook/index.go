@@ -77,12 +77,15 @@ func (f *filter) passes(b *bounds) bool {
 		b.factor <= f.factor && b.floor <= f.floor && b.org != f.org && b.mask&f.mask != 0
 }
 
-// node is an inner node or a leaf. Entries are sorted by (z, order).
+// node is an inner node or a leaf. The key of an entry is (z, order). An inner
+// node's entries are sorted by key; those of a leaf by order, the best rank first,
+// because which leaf a lot is in says enough of its key.
 type node struct {
 	parent   uint32
 	n        int32
 	leaf     bool
 	struck   bool // has entries that were struck out
+	mixed    bool // a leaf has entries of several places
 	removals uint8
 	tree     uint32
 	z        [fanout]uint64 // place; of an inner node's entry, that of its first lot when it was made
@@ -153,8 +156,8 @@ func spread(v uint32) uint64 {
 	return x
 }
 
-// before counts the entries with a key below (z, order), without branches that
-// depend on the keys.
+// before counts the entries of an inner node with a key below (z, order),
+// without branches that depend on the keys.
 func (n *node) before(z, order uint64) int {
 	low, length := 0, int(n.n)
 	for length > 0 {
@@ -168,12 +171,24 @@ func (n *node) before(z, order uint64) int {
 	return low
 }
 
+// ahead counts the entries of a leaf with an order below one.
+func (n *node) ahead(order uint64) int {
+	low, length := 0, int(n.n)
+	for length > 0 {
+		half := (length + 1) >> 1
+		_, below := bits.Sub64(n.order[(low+half-1)&(fanout-1)], order, 0)
+		low += half & -int(below)
+		length -= half
+	}
+	return low
+}
+
 // seek finds the leaf and the position in it at which a key belongs.
 func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
 	for {
 		n := x.nodes.at(root)
 		if n.leaf {
-			return root, n.before(z, order)
+			return root, n.ahead(order)
 		}
 		// The child whose first key is the last one not above the key.
 		i := n.before(z, order)
@@ -190,13 +205,14 @@ func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 	z, order := l.z(), l.order()
 	n := x.nodes.at(leaf)
 	if n.n == fanout {
-		right := x.split(t, leaf)
-		if at > int(n.n) {
-			at -= int(n.n)
+		right, firstZ, firstOrder := x.split(t, leaf)
+		if z > firstZ || z == firstZ && order >= firstOrder {
 			leaf = right
-			n = x.nodes.at(leaf)
 		}
+		n = x.nodes.at(leaf)
+		at = n.ahead(order)
 	}
+	n.mixed = n.mixed || n.n > 0 && n.z[0] != z
 	n.open(at, z, order, id, sum)
 	l.leaf = leaf
 	x.widen(t, leaf, sum)
@@ -214,7 +230,7 @@ func (x *index) start(t *tree, id uint32, sum *bounds) {
 func (x *index) newNode(tree uint32, leaf bool) uint32 {
 	id := x.nodes.take()
 	n := x.nodes.at(id)
-	n.parent, n.n, n.leaf, n.struck, n.removals, n.tree = 0, 0, leaf, false, 0, tree
+	n.parent, n.n, n.leaf, n.struck, n.mixed, n.removals, n.tree = 0, 0, leaf, false, false, 0, tree
 	return id
 }
 
@@ -249,22 +265,19 @@ func (n *node) place(ref uint32) int {
 	panic("orderbook: a tree holds what names it")
 }
 
-// split moves the upper half of a full node into a new one and returns that.
-func (x *index) split(t *tree, id uint32) uint32 {
+// split moves the upper half of a full node, by key, into a new one and returns
+// that and its first key.
+func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder uint64) {
 	n := x.nodes.at(id)
-	rightID := x.newNode(n.tree, n.leaf)
+	rightID = x.newNode(n.tree, n.leaf)
 	right := x.nodes.at(rightID)
-	const half = fanout / 2
-	right.n = int32(copy(right.z[:], n.z[half:n.n]))
-	copy(right.order[:], n.order[half:n.n])
-	copy(right.ref[:], n.ref[half:n.n])
-	copy(right.sums[:], n.sums[half:n.n])
-	n.n = half
+	least, first := n.divide(right)
+	firstZ, firstOrder = first[0], first[1]
 	x.adopt(rightID)
 	if n.parent == 0 {
 		root := x.newNode(n.tree, false)
 		sum := n.cover()
-		x.nodes.at(root).open(0, n.z[0], n.order[0], id, &sum)
+		x.nodes.at(root).open(0, least[0], least[1], id, &sum)
 		n.parent = root
 		t.root = root
 	}
@@ -275,10 +288,10 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	if at == 0 {
 		// The first child has what is below its key, too; now it has a neighbour
 		// that may begin below it.
-		parent.z[0], parent.order[0] = n.z[0], n.order[0]
+		parent.z[0], parent.order[0] = least[0], least[1]
 	}
 	if parent.n == fanout {
-		upper := x.split(t, parentID)
+		upper, _, _ := x.split(t, parentID)
 		if at >= int(parent.n) {
 			at -= int(parent.n)
 			parentID = upper
@@ -286,9 +299,58 @@ func (x *index) split(t *tree, id uint32) uint32 {
 		}
 	}
 	sum := right.cover()
-	parent.open(at+1, right.z[0], right.order[0], rightID, &sum)
+	parent.open(at+1, firstZ, firstOrder, rightID, &sum)
 	right.parent = parentID
-	return rightID
+	return rightID, firstZ, firstOrder
+}
+
+// divide moves the half with the greater keys to an empty node, and returns the
+// first key of each half.
+func (n *node) divide(right *node) (least, first [2]uint64) {
+	// Positions by key; those of an inner node are sorted already.
+	var by [fanout]uint8
+	for i := range by {
+		at := i
+		for at > 0 && n.below(i, int(by[at-1])) {
+			by[at] = by[at-1]
+			at--
+		}
+		by[at] = uint8(i)
+	}
+	const half = fanout / 2
+	var moves [fanout]bool
+	for _, i := range by[half:] {
+		moves[i] = true
+	}
+	least = [2]uint64{n.z[by[0]], n.order[by[0]]}
+	first = [2]uint64{n.z[by[half]], n.order[by[half]]}
+	kept := 0
+	for i := range int(n.n) {
+		to, at := n, kept
+		if moves[i] {
+			to, at = right, int(right.n)
+			right.n++
+		} else {
+			kept++
+		}
+		to.z[at], to.order[at], to.ref[at], to.sums[at] = n.z[i], n.order[i], n.ref[i], n.sums[i]
+	}
+	n.n = int32(kept)
+	n.mix()
+	right.mix()
+	return least, first
+}
+
+func (n *node) below(i, j int) bool {
+	return n.z[i] < n.z[j] || n.z[i] == n.z[j] && n.order[i] < n.order[j]
+}
+
+// mix notes whether a leaf has entries of several places.
+func (n *node) mix() {
+	n.mixed = false
+	for _, z := range n.z[:n.n] {
+		n.mixed = n.mixed || z != n.z[0]
+	}
 }
 
 // adopt tells what is beneath a node where it now is.
@@ -426,21 +488,40 @@ func (x *index) join(parent *node, at int) bool {
 	if right.struck || n.n+right.n > fanout/2 {
 		return false
 	}
-	end := int(n.n)
-	copy(n.z[end:], right.z[:right.n])
-	copy(n.order[end:], right.order[:right.n])
-	copy(n.ref[end:], right.ref[:right.n])
-	copy(n.sums[end:], right.sums[:right.n])
-	if !n.leaf {
+	if n.leaf {
+		n.merge(right)
+	} else {
+		end := int(n.n)
+		copy(n.z[end:], right.z[:right.n])
+		copy(n.order[end:], right.order[:right.n])
+		copy(n.ref[end:], right.ref[:right.n])
+		copy(n.sums[end:], right.sums[:right.n])
+		n.n += right.n
 		// Keys below the first of the right node's may lie beneath that, down to
 		// the right node's own.
 		n.z[end], n.order[end] = parent.z[at+1], parent.order[at+1]
 	}
-	n.n += right.n
 	x.adopt(id)
 	parent.close(at + 1)
 	x.nodes.give(rightID)
 	return true
+}
+
+// merge takes the entries of another leaf in among its own.
+func (n *node) merge(right *node) {
+	i, j := int(n.n)-1, int(right.n)-1
+	n.n += right.n
+	for at := int(n.n) - 1; j >= 0; at-- {
+		from, k := right, j
+		if i >= 0 && n.order[i] > right.order[j] {
+			from, k = n, i
+			i--
+		} else {
+			j--
+		}
+		n.z[at], n.order[at], n.ref[at], n.sums[at] = from.z[k], from.order[k], from.ref[k], from.sums[k]
+	}
+	n.mix()
 }
 
 // tightened are the bounds of a node of which entries were taken out, given what
@@ -449,7 +530,7 @@ func (x *index) join(parent *node, at int) bool {
 // beneath, no wrong match.
 func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	n.removals++
-	if !rankOnly || n.removals%16 == 0 || n.leaf && n.z[0] != n.z[n.n-1] {
+	if !rankOnly || n.removals%16 == 0 || n.mixed {
 		return n.cover()
 	}
 	sum := *was

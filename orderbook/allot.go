@@ -50,7 +50,7 @@ func (b *Book) finishTurns() {
 	b.sweepBids()
 	s := &b.turns
 	for _, slot := range s.touched {
-		if r := b.bids.at(slot); r.generation&1 == 1 && r.touched {
+		if r := b.bids.at(slot); b.rests(slot) && r.touched {
 			r.touched = false
 			b.unindexBid(slot)
 			b.indexBid(slot)
@@ -58,6 +58,9 @@ func (b *Book) finishTurns() {
 	}
 	s.touched = s.touched[:0]
 }
+
+// rests reports whether a slot holds a resting bid.
+func (b *Book) rests(slot uint32) bool { return b.bidLinks.at(slot).generation&1 == 1 }
 
 // retry tries a resting bid against all offers.
 func (b *Book) retry(slot uint32) {
@@ -166,7 +169,7 @@ func (b *Book) turnOf(id, class uint32) (item, bool) {
 	s := &b.turns
 	slot := b.demand.lots.at(id).head
 	for slot != 0 && b.bids.at(slot).units < b.offers.at(s.slot).minFill {
-		slot = b.bids.at(slot).next
+		slot = b.bidLinks.at(slot).next
 	}
 	if slot == 0 {
 		return item{}, false
@@ -185,8 +188,8 @@ func (b *Book) turnOf(id, class uint32) (item, bool) {
 // bidOf is the bid of a turn.
 func (b *Book) bidOf(i *item) uint32 {
 	slot := b.demand.lots.at(i.ref).head
-	for r := b.bids.at(slot); r.arrival != i.major; r = b.bids.at(slot) {
-		slot = r.next
+	for b.bids.at(slot).arrival != i.major {
+		slot = b.bidLinks.at(slot).next
 	}
 	return slot
 }
@@ -219,28 +222,64 @@ func (b *Book) bestFor(r *bidRecord, slot uint32) (start, bool) {
 	return b.bestStart(&t, b.runs, o.carbon(c), corehour.Price(o.price))
 }
 
-// serve gives the bid whose turn it is its lease. One that is partly filled and
-// now needs less than its minimum fill, or less time in a piece, may meet offers
-// that had too little for it, so it is tried against all of them at once: no
-// eligible pair is left resting.
+// serve gives the bid whose turn it is its lease.
 func (b *Book) serve(i *item, from, to corehour.Minute) {
 	s := &b.turns
 	slot := b.bidOf(i)
+	if r := b.bids.at(slot); r.plain() {
+		b.servePlain(slot, r, corehour.Minute(i.minor))
+	} else if !b.serveOther(slot, corehour.Minute(i.minor), from, to) {
+		return
+	}
+	if b.soldOut(s.slot) {
+		return
+	}
+	if turn, ok := b.turnOf(i.ref, i.class); ok {
+		s.heap.push(turn)
+	}
+}
+
+// servePlain gives a bid without conditions on its leases one from a start.
+func (b *Book) servePlain(slot uint32, r *bidRecord, at corehour.Minute) {
+	b.turns.version++
+	o := b.offers.at(b.turns.slot)
+	c := &b.classes[o.class]
+	d := corehour.Minutes(r.duration)
+	units := min(corehour.Units(r.units), b.fewest(o, at, at.Add(d)))
+	f := Fill{
+		Bid: corehour.BidID(r.id), Offer: corehour.OfferID(o.id), Units: units, Start: at, End: at.Add(d),
+		Price: corehour.Price(o.price), Carbon: b.grid.Rate(o.carbon(c), at, d),
+	}
+	if r.arrival < o.arrival {
+		f.Price = (corehour.Price(r.limit) - corehour.CarbonCost(corehour.CarbonPrice(r.carbonPrice), f.Carbon)).FloorToTick()
+	}
+	b.change(b.turns.slot, f.Start, f.End, -units)
+	b.fills, b.sold = append(b.fills, f), append(b.sold, b.turns.slot)
+	r.maxLeases--
+	if r.units -= int32(units); r.units == 0 || r.maxLeases == 0 {
+		b.retire(slot)
+	}
+}
+
+// serveOther fills a bid with conditions on its leases. One that is partly
+// filled and now needs less than its minimum fill, or less time in a piece, may
+// meet offers that had too little for it, so it is tried against all of them at
+// once: no eligible pair is left resting. It returns false where the bid has had
+// its one turn.
+func (b *Book) serveOther(slot uint32, at, from, to corehour.Minute) (again bool) {
 	bid := &b.work
 	b.load(slot, bid)
 	made, minimum := len(b.fills), bid.atLeast()
-	again := true
+	b.settle()
 	switch {
 	case bid.allOrNone() && bid.splittable():
 		b.fillPieces(bid)
-		again = false
 	case bid.allOrNone():
-		b.fillWhole(bid, &fresh{s.slot, from, to})
-		again = false
+		b.fillWhole(bid, &fresh{b.turns.slot, from, to})
 	default:
-		at, d := corehour.Minute(i.minor), bid.piece()
-		units := min(bid.Units, b.fewest(b.offers.at(s.slot), at, at.Add(d)))
-		b.take(bid, s.slot, at, d, units)
+		again = true
+		d := bid.piece()
+		b.take(bid, b.turns.slot, at, d, min(bid.Units, b.fewest(b.offers.at(b.turns.slot), at, at.Add(d))))
 		b.settle()
 		if bid.seeks() && (bid.splittable() || bid.atLeast() < minimum) {
 			b.fillFromAll(bid)
@@ -249,11 +288,7 @@ func (b *Book) serve(i *item, from, to corehour.Minute) {
 	if len(b.fills) > made {
 		b.served(slot, bid)
 	}
-	if again {
-		if turn, ok := b.turnOf(i.ref, i.class); ok {
-			s.heap.push(turn)
-		}
-	}
+	return again
 }
 
 // served notes what a resting bid has become.
@@ -276,12 +311,11 @@ func (b *Book) served(slot uint32, bid *Bid) {
 // retire takes a bid out of the book while a search over bids goes on: its lot
 // stays in the tree, empty, until the search is over.
 func (b *Book) retire(slot uint32) {
-	r := b.bids.at(slot)
-	id := r.lot
-	if b.unlinkBid(slot) {
+	id := b.bidLinks.at(slot).lot
+	if b.demand.lots.at(id).unlink(&b.bidLinks, slot) {
 		b.turns.emptied = append(b.turns.emptied, id)
 	}
-	r.touched = false
+	b.bids.at(slot).touched = false
 	b.forgetBid(slot)
 }
 
@@ -302,11 +336,12 @@ func (b *Book) completed(bid *Bid) {
 
 // sweepBids takes empty queues of bids out of their trees.
 func (b *Book) sweepBids() {
+	if len(b.turns.emptied) == 0 {
+		return
+	}
 	for _, id := range b.turns.emptied {
-		class := b.demand.lots.at(id).tree
 		b.demand.strike(id)
-		b.demand.lots.give(id)
-		b.closedBidLot(class)
+		b.giveBidLot(id)
 	}
 	b.turns.emptied = b.turns.emptied[:0]
 	b.demand.sweep(b.bidClasses.trees)

@@ -19,7 +19,7 @@ func (b *Book) ReduceBid(now corehour.Minute, ref BidRef, units corehour.Units) 
 	}
 	r := b.bids.at(slot)
 	r.units, r.minFill = int32(units), min(r.minFill, int32(units))
-	if b.demand.lots.at(r.lot).alone {
+	if b.demand.lots.at(b.bidLinks.at(slot).lot).alone {
 		b.unindexBid(slot)
 		b.indexBid(slot)
 	}
@@ -87,7 +87,7 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 		}
 	}
 	b.unindex(old)
-	slot := b.list(&o)
+	slot := b.admit(&o)
 	for _, l := range sold {
 		b.change(slot, l.from, l.to, -l.units)
 	}
@@ -99,6 +99,7 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 	}
 	b.forget(old)
 	b.allot(slot, o.From, o.To)
+	b.settle()
 	return b.offerRef(slot), b.outcome(), true
 }
 
@@ -155,14 +156,14 @@ func (b *Book) Reconsider(now corehour.Minute, zone ZoneIndex, from, to corehour
 	var slots []uint32
 	for slot := uint32(1); slot < b.bids.next; slot++ {
 		r := b.bids.at(slot)
-		if r.generation&1 == 1 && (r.carbonPrice > 0 || corehour.CarbonRate(r.maxCarbon) < NoCarbonCap) &&
+		if b.rests(slot) && (r.carbonPrice > 0 || corehour.CarbonRate(r.maxCarbon) < NoCarbonCap) &&
 			corehour.Minute(r.earliest) < to && corehour.Minute(r.latestEnd) > from {
 			slots = append(slots, slot)
 		}
 	}
 	slices.SortFunc(slots, func(x, y uint32) int { return int(int64(b.bids.at(x).arrival) - int64(b.bids.at(y).arrival)) })
 	for _, slot := range slots {
-		if b.bids.at(slot).generation&1 == 1 && b.mayMeet(slot, zone) {
+		if b.rests(slot) && b.mayMeet(slot, zone) {
 			b.retry(slot)
 		}
 	}

@@ -153,12 +153,14 @@ func (l *lists[T]) give(i uint32) {
 // rest lets a bid wait in the book.
 func (b *Book) rest(bid *Bid) BidRef {
 	slot := b.bids.take()
-	r := b.bids.at(slot)
+	b.bidLinks.reach(slot)
+	r, k := b.bids.at(slot), b.bidLinks.at(slot)
+	k.generation++
 	*r = bidRecord{
 		id: uint64(bid.ID), arrival: bid.Arrival, limit: int64(bid.Limit), carbonPrice: int64(bid.CarbonPrice),
 		group: uint64(bid.Group), earliest: uint32(bid.EarliestStart), latestEnd: uint32(bid.LatestEnd),
 		minPiece: int32(bid.MinPiece), org: uint32(bid.Org), maxCarbon: uint32(bid.MaxCarbon),
-		takeOrPay: uint16(bid.MaxTakeOrPay), sla: uint8(bid.MinSLA), force: uint8(bid.TimeInForce), generation: r.generation + 1,
+		takeOrPay: uint16(bid.MaxTakeOrPay), sla: uint8(bid.MinSLA), force: uint8(bid.TimeInForce),
 	}
 	if bid.Interruptible {
 		r.flags |= bidInterruptible
@@ -177,7 +179,7 @@ func (b *Book) rest(bid *Bid) BidRef {
 	}
 	b.keep(r, bid)
 	b.indexBid(slot)
-	return BidRef(reference(slot, r.generation))
+	return BidRef(reference(slot, k.generation))
 }
 
 // keep notes what of a bid changes while it rests.
@@ -232,7 +234,7 @@ func (r *bidRecord) atLeast() int32 {
 
 // plain reports whether the bid may wait in a queue with others.
 func (r *bidRecord) plain() bool {
-	return r.minFill == 1 && r.minPiece == 0 && r.flags&bidAllOrNone == 0 && r.providers == 0
+	return r.minFill == 1 && r.minPiece == 0 && r.flags&bidAllOrNone == 0 && r.providers == 0 && r.group == 0
 }
 
 // The times of a lot of bids: lo is the earliest end of a lease and hi its latest
@@ -263,35 +265,30 @@ func (r *bidRecord) queueTag() uint32 {
 	return uint32(h >> 32)
 }
 
-// alike reports whether two plain bids of one class may wait in one queue.
-func (r *bidRecord) alike(s *bidRecord) bool {
-	return r.limit == s.limit && r.org == s.org && r.duration == s.duration && r.earliest == s.earliest && r.latestEnd == s.latestEnd &&
-		r.maxCarbon == s.maxCarbon && r.takeOrPay == s.takeOrPay && r.regions == s.regions && r.carbonPrice == s.carbonPrice
-}
-
 // indexBid puts a resting bid into its queue or a lot of its own.
 func (b *Book) indexBid(slot uint32) {
-	r := b.bids.at(slot)
+	r, k := b.bids.at(slot), b.bidLinks.at(slot)
 	r.class = b.bidClassFor(r)
-	c := &b.bidClasses.all[r.class]
 	t := &b.bidClasses.trees[r.class]
 	d := uint32(r.piece())
 	l := lot{
 		lo: r.earliest + d, hi: r.latestEnd - d, rank: ^rankOf(corehour.Price(r.limit)), tag: slot, tree: r.class,
-		head: slot, tail: slot, alone: !r.plain(),
+		head: slot, tail: slot, last: r.arrival, alone: !r.plain(),
 	}
+	terms := r.terms()
 	if !l.alone {
 		l.tag = r.queueTag()
 	}
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		z, order := l.z(), l.order()
-		leaf, at = b.demand.seek(t.root, z, order)
+		order := l.order()
+		leaf, at = b.demand.seek(t.root, l.z(), order)
 		n := b.demand.nodes.at(leaf)
-		for i := at; !l.alone && i < int(n.n) && n.order[i] == order && n.z[i] == z; i++ {
-			if other := b.demand.lots.at(n.ref[i]); !other.alone && b.bids.at(other.head).alike(r) {
-				b.linkBid(n.ref[i], slot)
+		for i := at; !l.alone && i < int(n.n) && n.order[i] == order; i++ {
+			queue := b.demand.lots.at(n.ref[i])
+			if !queue.alone && queue.lo == l.lo && queue.hi == l.hi && *b.bidTerms.at(queue.terms) == terms {
+				b.joinBid(n.ref[i], slot)
 				if floor := ^uint32(r.units); floor < n.sums[i].floor {
 					n.sums[i].floor = floor
 					b.demand.widen(t, leaf, &n.sums[i])
@@ -300,11 +297,15 @@ func (b *Book) indexBid(slot uint32) {
 			}
 		}
 	}
+	if !l.alone {
+		l.terms = b.bidTerms.take()
+		*b.bidTerms.at(l.terms) = terms
+	}
 	id := b.demand.lots.take()
 	*b.demand.lots.at(id) = l
-	r.lot, r.prev, r.next = id, 0, 0
+	k.lot, k.prev, k.next = id, 0, 0
 	sum := r.bounds(b, &l)
-	c.lots++
+	b.bidClasses.all[r.class].lots++
 	if t.root == 0 {
 		b.demand.start(t, id, &sum)
 	} else {
@@ -312,55 +313,42 @@ func (b *Book) indexBid(slot uint32) {
 	}
 }
 
-// linkBid puts a bid into a queue by arrival; new ones go to the end.
-func (b *Book) linkBid(id, slot uint32) {
-	l, r := b.demand.lots.at(id), b.bids.at(slot)
-	r.lot = id
-	before := l.tail
-	for before != 0 && b.bids.at(before).arrival > r.arrival {
-		before = b.bids.at(before).prev
+// joinBid puts a bid into a queue by arrival; new ones go to the end.
+func (b *Book) joinBid(id, slot uint32) {
+	l, arrival := b.demand.lots.at(id), b.bids.at(slot).arrival
+	b.bidLinks.at(slot).lot = id
+	if l.last < arrival {
+		l.append(&b.bidLinks, slot, arrival)
+		return
 	}
-	r.prev = before
-	if before == 0 {
-		r.next, l.head = l.head, slot
-	} else {
-		r.next = b.bids.at(before).next
-		b.bids.at(before).next = slot
+	after := l.head
+	for after != 0 && b.bids.at(after).arrival < arrival {
+		after = b.bidLinks.at(after).next
 	}
-	if r.next == 0 {
-		l.tail = slot
-	} else {
-		b.bids.at(r.next).prev = slot
+	if after == 0 {
+		l.append(&b.bidLinks, slot, l.last)
+		return
 	}
-}
-
-// unlinkBid takes a bid out of its queue and reports whether that is now empty.
-func (b *Book) unlinkBid(slot uint32) (empty bool) {
-	r := b.bids.at(slot)
-	l := b.demand.lots.at(r.lot)
-	if r.prev == 0 {
-		l.head = r.next
-	} else {
-		b.bids.at(r.prev).next = r.next
-	}
-	if r.next == 0 {
-		l.tail = r.prev
-	} else {
-		b.bids.at(r.next).prev = r.prev
-	}
-	return l.head == 0
+	l.putBefore(&b.bidLinks, slot, after)
 }
 
 // unindexBid takes a bid out of the index.
 func (b *Book) unindexBid(slot uint32) {
-	r := b.bids.at(slot)
-	id, class := r.lot, r.class
-	if b.unlinkBid(slot) {
-		b.demand.remove(&b.bidClasses.trees[class], id)
-		b.demand.lots.give(id)
-		b.closedBidLot(class)
+	id := b.bidLinks.at(slot).lot
+	if l := b.demand.lots.at(id); l.unlink(&b.bidLinks, slot) {
+		b.demand.remove(&b.bidClasses.trees[l.tree], id)
+		b.giveBidLot(id)
 	}
-	r.lot = 0
+}
+
+// giveBidLot gives up a lot of bids that is in no tree.
+func (b *Book) giveBidLot(id uint32) {
+	l := b.demand.lots.at(id)
+	if !l.alone {
+		b.bidTerms.give(l.terms)
+	}
+	b.closedBidLot(l.tree)
+	b.demand.lots.give(id)
 }
 
 // closedBidLot counts a lot less; a class without lots is given up.
@@ -393,6 +381,6 @@ func (b *Book) forgetBid(slot uint32) {
 	b.providers.give(r.providers)
 	b.taken.give(r.taken)
 	r.regions, r.providers, r.taken = 0, 0, 0
-	r.generation++
+	b.bidLinks.at(slot).generation++
 	b.bids.give(slot)
 }

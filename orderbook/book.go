@@ -12,17 +12,21 @@ type Book struct {
 	grid *Grid
 	now  corehour.Minute
 
-	offers   slab[offerRecord]
-	capacity capacities
-	supply   index // of offers' free time
-	classes  []offerClass
-	trees    []tree // by class
-	classOf  map[offerKind]uint32
-	classIn  [corehour.MaxRegions][]uint32 // classes that have lots, by region
-	selling  RegionBits                    // regions in which a class has lots
+	offers     slab[offerRecord]
+	offerLinks slab[link]
+	offerTerms slab[offerTerms] // of queues
+	capacity   capacities
+	supply     index // of offers' free time
+	classes    []offerClass
+	trees      []tree // by class
+	classOf    map[offerKind]uint32
+	classIn    [corehour.MaxRegions][]uint32 // classes that have lots, by region
+	selling    RegionBits                    // regions in which a class has lots
 
 	bids       slab[bidRecord]
-	demand     index // of resting bids
+	bidLinks   slab[link]
+	bidTerms   slab[bidTerms] // of queues
+	demand     index          // of resting bids
 	bidClasses bidClasses
 	regions    interned[RegionSet]
 	providers  lists[ProviderSet]
@@ -60,7 +64,7 @@ func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
 	b.begin(now)
 	b.incoming = incoming // kept by the book, so that it costs no allocation
 	bid := &b.incoming
-	admitBid(bid)
+	checkBid(bid)
 	if b.fillFromAll(bid); bid.PostOnly && len(b.fills) > 0 {
 		b.undo()
 		return 0, Outcome{Refused: true}
@@ -77,12 +81,15 @@ func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
 // PlaceOffer adds capacity and matches it with resting bids.
 func (b *Book) PlaceOffer(now corehour.Minute, o Offer) (OfferRef, Outcome) {
 	b.begin(now)
-	slot := b.list(&o)
-	if o.PostOnly && b.wouldTrade(slot) {
-		b.forget(slot)
-		return 0, Outcome{Refused: true}
+	slot := b.admit(&o)
+	if o.PostOnly {
+		if b.settle(); b.wouldTrade(slot) {
+			b.forget(slot)
+			return 0, Outcome{Refused: true}
+		}
 	}
 	b.allot(slot, o.From, o.To)
+	b.settle()
 	return b.offerRef(slot), b.outcome()
 }
 
@@ -119,8 +126,8 @@ func (b *Book) Release(now corehour.Minute, ref OfferRef, units corehour.Units, 
 		return b.outcome()
 	}
 	b.change(slot, from, to, units)
-	b.settle()
 	b.allot(slot, from, to)
+	b.settle()
 	return b.outcome()
 }
 
@@ -163,13 +170,17 @@ func (b *Book) Free(ref OfferRef, from, to corehour.Minute) (free corehour.Units
 // Duration, MaxLeases and Taken are what was left of them. The order of restoring
 // does not matter, but that offers come before their leases.
 func (b *Book) RestoreBid(bid Bid) BidRef {
-	admitBid(&bid)
+	checkBid(&bid)
 	return b.rest(&bid)
 }
 
 // RestoreOffer puts an offer of a snapshot back, without matching, with all its
 // units free.
-func (b *Book) RestoreOffer(o Offer) OfferRef { return b.offerRef(b.list(&o)) }
+func (b *Book) RestoreOffer(o Offer) OfferRef {
+	slot := b.admit(&o)
+	b.settle()
+	return b.offerRef(slot)
+}
 
 // RestoreLease takes the units of a snapshot's lease out of what its offer has
 // free; the caller leaves out what of it has passed. A lease of an offer that is
@@ -198,14 +209,14 @@ func (b *Book) begin(now corehour.Minute) {
 
 func (b *Book) outcome() Outcome { return Outcome{Fills: b.fills, Dropped: b.dropped} }
 
-func admitBid(bid *Bid) {
+func checkBid(bid *Bid) {
 	if bid.Units < 1 || bid.Units > corehour.MaxUnits || bid.MinFill < 1 || bid.Duration < 1 || bid.MaxLeases < 1 ||
 		bid.Limit < 1 || bid.Limit > corehour.MaxPrice || !bid.Limit.OnTick() || bid.MinPiece < 0 || bid.MinPiece > bid.Duration {
 		panic("orderbook: a bid is within its limits: " + bid.ID.String())
 	}
 }
 
-func admitOffer(o *Offer) {
+func checkOffer(o *Offer) {
 	if o.Units < 1 || o.Units > corehour.MaxUnits || o.MinFill < 1 || o.MinFill > o.Units || o.From < 0 || o.From >= o.To ||
 		o.To > corehour.MaxMinute || o.MinDuration < 1 || o.Price < 1 || o.Price > corehour.MaxPrice || !o.Price.OnTick() {
 		panic("orderbook: an offer is within its limits: " + o.ID.String())

@@ -60,8 +60,8 @@ func (b noReconsider) Reconsider(now corehour.Minute, _ orderbook.ZoneIndex, _, 
 // TestSession_NoticesABrokenRule breaks one rule at a time. A rule whose loss the
 // random sessions can't notice is not tested by them.
 func TestSession_NoticesABrokenRule(t *testing.T) {
-	if _, failed := newSequence(1, 300).run(newModelMarket); failed != "" {
-		t.Fatalf("the model disagrees with itself:\n%s", newSequence(1, 300).shorten(newModelMarket, time.Second))
+	if s, failed := newSequence(1, 300).run(newModelMarket); failed != "" {
+		t.Fatalf("the model disagrees with itself:\n%s", s.shortest(failed, time.Second))
 	}
 	markets := map[string]newMarket{
 		"release":    func(_ *orderbook.Grid, hours *hourly) market { return noRelease{newModelBook(hours)} },

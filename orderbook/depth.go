@@ -87,7 +87,7 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 			levels = append(levels, Level{Price: limit})
 		}
 		l := &levels[len(levels)-1]
-		for slot := head; slot != 0; slot = b.bids.at(slot).next {
+		for slot := head; slot != 0; slot = b.bidLinks.at(slot).next {
 			l.Units += corehour.Units(b.bids.at(slot).units)
 			l.Orders++
 		}

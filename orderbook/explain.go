@@ -9,7 +9,7 @@ import (
 // Quote lists the fills that a bid would get if it came now. Nothing changes.
 func (b *Book) Quote(now corehour.Minute, bid Bid) []Fill {
 	b.begin(now)
-	admitBid(&bid)
+	checkBid(&bid)
 	b.fillFromAll(&bid)
 	quoted := slices.Clone(b.fills)
 	b.undo()
@@ -22,7 +22,7 @@ func (b *Book) Quote(now corehour.Minute, bid Bid) []Fill {
 // does; all-or-none bids, which fill greedily, can be an exception.
 func (b *Book) Explain(now corehour.Minute, bid Bid) Explanation {
 	b.begin(now)
-	admitBid(&bid)
+	checkBid(&bid)
 	var e Explanation
 	if e.Fills, e.Filled = b.attempt(bid); e.Filled {
 		return e

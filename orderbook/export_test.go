@@ -10,9 +10,9 @@ func (b *Book) Check() error {
 	for class := range b.trees {
 		err := b.supply.check(&b.trees[class], uint32(class), func(id uint32, l *lot) (bounds, error) {
 			sum := nothing
-			for slot := l.head; slot != 0; slot = b.offers.at(slot).next {
+			for slot := l.head; slot != 0; slot = b.offerLinks.at(slot).next {
 				o := b.offers.at(slot)
-				if o.generation&1 == 0 || offers[slot] && !l.alone || o.queued == l.alone || o.class != uint32(class) {
+				if b.offerLinks.at(slot).generation&1 == 0 || offers[slot] && !l.alone || b.queued(slot) == l.alone || o.class != uint32(class) {
 					return sum, fmt.Errorf("lot %d holds offer %d wrongly", id, o.id)
 				}
 				offers[slot] = true
@@ -34,7 +34,7 @@ func (b *Book) Check() error {
 	}
 	for slot := uint32(1); slot < b.offers.next; slot++ {
 		o := b.offers.at(slot)
-		if o.generation&1 == 1 && !offers[slot] && o.steps == 0 && o.free >= o.minFill {
+		if b.offerLinks.at(slot).generation&1 == 1 && !offers[slot] && o.steps == 0 && o.free >= o.minFill {
 			return fmt.Errorf("offer %d is in no lot", o.id)
 		}
 	}
@@ -42,9 +42,9 @@ func (b *Book) Check() error {
 	for class := range b.bidClasses.trees {
 		err := b.demand.check(&b.bidClasses.trees[class], uint32(class), func(id uint32, l *lot) (bounds, error) {
 			sum := nothing
-			for slot := l.head; slot != 0; slot = b.bids.at(slot).next {
+			for slot := l.head; slot != 0; slot = b.bidLinks.at(slot).next {
 				r := b.bids.at(slot)
-				if r.generation&1 == 0 || bids[slot] || r.lot != id || r.class != uint32(class) {
+				if !b.rests(slot) || bids[slot] || b.bidLinks.at(slot).lot != id || r.class != uint32(class) {
 					return sum, fmt.Errorf("lot %d holds bid %d wrongly", id, r.id)
 				}
 				bids[slot] = true
@@ -58,8 +58,8 @@ func (b *Book) Check() error {
 		}
 	}
 	for slot := uint32(1); slot < b.bids.next; slot++ {
-		if r := b.bids.at(slot); r.generation&1 == 1 && !bids[slot] {
-			return fmt.Errorf("bid %d is in no lot", r.id)
+		if b.rests(slot) && !bids[slot] {
+			return fmt.Errorf("bid %d is in no lot", b.bids.at(slot).id)
 		}
 	}
 	return nil

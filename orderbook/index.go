@@ -105,7 +105,9 @@ type lot struct {
 	tail   uint32 // last order; unused where the order is alone
 	next   uint32 // next lot of the same order, where that is alone
 	room   uint32
-	group  uint8 // lots of one group are near each other
+	last   uint64 // no order of the queue arrived later
+	terms  uint32 // what the orders of the queue have in common
+	group  uint8  // lots of one group are near each other
 	alone  bool
 }
 
@@ -301,6 +303,9 @@ func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder ui
 	sum := right.cover()
 	parent.open(at+1, firstZ, firstOrder, rightID, &sum)
 	right.parent = parentID
+	// Where the parent was split, what is above it was made to cover only what
+	// it then had.
+	x.widen(t, parentID, &sum)
 	return rightID, firstZ, firstOrder
 }
 

@@ -1,6 +1,7 @@
 package orderbook_test
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/corehour/corehour"
@@ -196,7 +197,7 @@ func (s *session) checkState() {
 			}
 		}
 	}
-	for id := range s.offers {
+	for _, id := range slices.Sorted(maps.Keys(s.offers)) {
 		if s.model.offer(id) != nil {
 			continue
 		}
@@ -216,8 +217,8 @@ func (s *session) checkState() {
 // none is in the book that should not, and that none rests that could have a
 // lease.
 func (s *session) checkBids() {
-	for id, t := range s.tallies {
-		resting, ref := s.model.bid(id), s.bidRefs[id]
+	for _, id := range slices.Sorted(maps.Keys(s.tallies)) {
+		t, resting, ref := s.tallies[id], s.model.bid(id), s.bidRefs[id]
 		open, left, ok := s.book.Open(ref)
 		if ok != (resting != nil) {
 			s.failf("%s rests: %t", id, ok)
@@ -251,7 +252,7 @@ func (s *session) checkBids() {
 // isTurn picks some orders of a crowd in turn, and all of fewer.
 func (s *session) isTurn(i, of int) bool {
 	const most = 40
-	return of <= most || (i+s.steps*most)%of < most
+	return of <= most || (i+len(s.log)*most)%of < most
 }
 
 // checkIdle checks that a resting bid could have no lease, from any minute: more

@@ -46,11 +46,9 @@ func (b *Book) takeLease(bid *Bid, i item) {
 	}
 	at, d := corehour.Minute(i.major), b.search.terms.d
 	b.take(bid, slot, at, d, min(bid.Units, b.fewest(o, at, at.Add(d))))
-	if o.queued && (o.steps != 0 || o.free == 0) {
+	if i.kind == itemLease && !b.supply.lots.at(i.ref).alone && (o.steps != 0 || o.free == 0) {
 		// The queue goes on without it.
-		if b.unlink(slot) {
-			b.emptied = append(b.emptied, i.ref)
-		} else if bid.seeks() {
+		if !b.leave(slot) && bid.seeks() {
 			b.again(i)
 		}
 		if o.steps != 0 && bid.seeks() {

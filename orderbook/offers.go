@@ -28,25 +28,26 @@ func rankOf(p corehour.Price) uint32 {
 }
 
 func (b *Book) offerRef(slot uint32) OfferRef {
-	return OfferRef(reference(slot, b.offers.at(slot).generation))
+	return OfferRef(reference(slot, b.offerLinks.at(slot).generation))
 }
 
-// list puts an offer among those that bids look through.
-func (b *Book) list(o *Offer) uint32 {
-	admitOffer(o)
+// admit makes an offer known. Bids find it when settle is called.
+func (b *Book) admit(o *Offer) uint32 {
+	checkOffer(o)
 	slot := b.offers.take()
-	r := b.offers.at(slot)
+	b.offerLinks.reach(slot)
 	factor := uint32(o.Carbon.Rate)
 	if o.Carbon.Zone != NoZone {
 		factor = uint32(o.Carbon.Energy)
 	}
-	*r = offerRecord{
+	*b.offers.at(slot) = offerRecord{
 		id: uint64(o.ID), arrival: o.Arrival, price: int64(o.Price), from: uint32(o.From), to: uint32(o.To),
 		provider: uint32(o.Provider), org: uint32(o.Org), units: int32(o.Units), free: int32(o.Units),
 		minFill: int32(o.MinFill), minDuration: int32(o.MinDuration), factor: factor, takeOrPay: uint16(o.TakeOrPay),
-		class: b.classFor(offerKind{o.Region, o.Carbon.Zone, o.SLA, o.Interruptible}), generation: r.generation + 1,
+		class: b.classFor(offerKind{o.Region, o.Carbon.Zone, o.SLA, o.Interruptible}), touched: true,
 	}
-	b.index(slot)
+	b.offerLinks.at(slot).generation++
+	b.changed = append(b.changed, slot)
 	return slot
 }
 
@@ -71,11 +72,11 @@ func (b *Book) classFor(kind offerKind) uint32 {
 
 // forget takes an offer out of the book.
 func (b *Book) forget(slot uint32) {
-	o := b.offers.at(slot)
 	b.unindex(slot)
+	o, k := b.offers.at(slot), b.offerLinks.at(slot)
 	b.capacity.drop(o.steps)
 	o.steps = 0
-	o.generation++
+	k.generation++
 	b.offers.give(slot)
 }
 
@@ -93,7 +94,7 @@ func (b *Book) index(slot uint32) {
 	case o.free < o.minFill:
 		// Sold out.
 	case o.minFill > 1:
-		o.lot = b.lotAlone(slot, o.from, o.to, uint32(o.free))
+		b.offerLinks.at(slot).lot = b.lotAlone(slot, o.from, o.to, uint32(o.free))
 	default:
 		b.enqueue(slot)
 	}
@@ -101,19 +102,29 @@ func (b *Book) index(slot uint32) {
 
 // unindex takes an offer out of the lots that it is in.
 func (b *Book) unindex(slot uint32) {
-	o := b.offers.at(slot)
-	if o.queued {
-		if lot := o.lot; b.unlink(slot) {
-			b.dropLot(lot)
+	k := b.offerLinks.at(slot)
+	id := k.lot
+	if id == 0 {
+		return
+	}
+	if l := b.supply.lots.at(id); !l.alone {
+		if l.unlink(&b.offerLinks, slot) {
+			b.dropLot(id)
 		}
 		return
 	}
-	for id := o.lot; id != 0; {
+	for id != 0 {
 		next := b.supply.lots.at(id).next
 		b.dropLot(id)
 		id = next
 	}
-	o.lot = 0
+	k.lot = 0
+}
+
+// queued reports whether an offer is in a queue.
+func (b *Book) queued(slot uint32) bool {
+	id := b.offerLinks.at(slot).lot
+	return id != 0 && !b.supply.lots.at(id).alone
 }
 
 // bounds of a lot of an offer. The mask folds providers.
@@ -176,8 +187,16 @@ func (b *Book) closedLot(class uint32) {
 }
 
 func (b *Book) dropLot(id uint32) {
+	b.supply.remove(&b.trees[b.supply.lots.at(id).tree], id)
+	b.giveLot(id)
+}
+
+// giveLot gives up a lot that is in no tree.
+func (b *Book) giveLot(id uint32) {
 	l := b.supply.lots.at(id)
-	b.supply.remove(&b.trees[l.tree], id)
+	if !l.alone {
+		b.offerTerms.give(l.terms)
+	}
 	b.closedLot(l.tree)
 	b.supply.lots.give(id)
 }
@@ -189,28 +208,22 @@ func (o *offerRecord) queueTag() uint32 {
 	return uint32(h >> 32)
 }
 
-// alike reports whether two offers of one class may wait in one queue.
-func (o *offerRecord) alike(p *offerRecord) bool {
-	return o.from == p.from && o.to == p.to && o.price == p.price && o.provider == p.provider && o.org == p.org &&
-		o.factor == p.factor && o.minDuration == p.minDuration && o.takeOrPay == p.takeOrPay
-}
-
 // enqueue puts an offer into its queue, behind those that came before it.
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
-	rank, tag := rankOf(corehour.Price(o.price)), o.queueTag()
-	group := logarithm(o.factor)
+	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), logarithm(o.factor)
 	z, order := zOf(group, o.from, o.to), uint64(rank)<<32|uint64(tag)
 	t := &b.trees[o.class]
+	terms := o.terms()
 	var leaf uint32
 	var at int
 	if t.root != 0 {
 		leaf, at = b.supply.seek(t.root, z, order)
 		n := b.supply.nodes.at(leaf)
-		for i := at; i < int(n.n) && n.order[i] == order && n.z[i] == z; i++ {
-			id := n.ref[i]
-			if l := b.supply.lots.at(id); !l.alone && b.offers.at(l.head).alike(o) {
-				b.link(id, slot)
+		for i := at; i < int(n.n) && n.order[i] == order; i++ {
+			l := b.supply.lots.at(n.ref[i])
+			if !l.alone && l.lo == o.from && l.hi == o.to && *b.offerTerms.at(l.terms) == terms {
+				b.join(n.ref[i], slot)
 				if room := uint32(o.free); room > l.room {
 					l.room = room
 					n.sums[i].room = room
@@ -222,8 +235,12 @@ func (b *Book) enqueue(slot uint32) {
 	}
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, head: slot, tail: slot, room: uint32(o.free)}
-	o.prev, o.next, o.lot, o.queued = 0, 0, id, true
+	*l = lot{
+		lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, head: slot, tail: slot, last: o.arrival,
+		room: uint32(o.free), terms: b.offerTerms.take(),
+	}
+	*b.offerTerms.at(l.terms) = terms
+	b.offerLinks.at(slot).lot = id
 	sum := o.bounds(l)
 	b.openedLot(o.class)
 	if t.root == 0 {
@@ -233,47 +250,24 @@ func (b *Book) enqueue(slot uint32) {
 	}
 }
 
-// link puts an offer into a queue by arrival. New ones go to the end; one that
+// join puts an offer into a queue by arrival. New ones go to the end; one that
 // comes back is mostly near the beginning.
-func (b *Book) link(id, slot uint32) {
-	l, o := b.supply.lots.at(id), b.offers.at(slot)
-	o.lot, o.queued = id, true
-	if b.offers.at(l.tail).arrival < o.arrival {
-		o.prev, o.next = l.tail, 0
-		b.offers.at(l.tail).next = slot
-		l.tail = slot
+func (b *Book) join(id, slot uint32) {
+	l, arrival := b.supply.lots.at(id), b.offers.at(slot).arrival
+	b.offerLinks.at(slot).lot = id
+	if l.last < arrival {
+		l.append(&b.offerLinks, slot, arrival)
 		return
 	}
 	after := l.head
-	for b.offers.at(after).arrival < o.arrival {
-		after = b.offers.at(after).next
+	for after != 0 && b.offers.at(after).arrival < arrival {
+		after = b.offerLinks.at(after).next
 	}
-	a := b.offers.at(after)
-	o.prev, o.next = a.prev, after
-	if a.prev == 0 {
-		l.head = slot
-	} else {
-		b.offers.at(a.prev).next = slot
+	if after == 0 {
+		l.append(&b.offerLinks, slot, l.last)
+		return
 	}
-	a.prev = slot
-}
-
-// unlink takes an offer out of its queue and reports whether that is now empty.
-func (b *Book) unlink(slot uint32) (empty bool) {
-	o := b.offers.at(slot)
-	l := b.supply.lots.at(o.lot)
-	if o.prev == 0 {
-		l.head = o.next
-	} else {
-		b.offers.at(o.prev).next = o.next
-	}
-	if o.next == 0 {
-		l.tail = o.prev
-	} else {
-		b.offers.at(o.next).prev = o.prev
-	}
-	o.lot, o.queued, o.prev, o.next = 0, false, 0, 0
-	return l.head == 0
+	l.putBefore(&b.offerLinks, slot, after)
 }
 
 // change gives units of an offer back over [from, to), or takes them where units
@@ -320,24 +314,25 @@ func checkFree(free, units corehour.Units) {
 
 // settle brings the index to what the offers' capacities say.
 func (b *Book) settle() {
+	if len(b.changed) == 0 {
+		return
+	}
 	// What leaves its place goes first and all at once; then the rest comes in.
 	kept := b.changed[:0]
 	for _, slot := range b.changed {
 		o := b.offers.at(slot)
-		if o.queued && o.steps == 0 && o.free > 0 {
+		if queued := b.queued(slot); queued && o.steps == 0 && o.free > 0 {
 			o.touched = false
 			b.raiseRoom(slot)
 			continue
-		}
-		if o.queued {
-			if lot := o.lot; b.unlink(slot) {
-				b.emptied = append(b.emptied, lot)
-			}
+		} else if queued {
+			b.leave(slot)
 		}
 		kept = append(kept, slot)
 	}
 	for _, id := range b.emptied {
-		b.strikeLot(id)
+		b.supply.strike(id)
+		b.giveLot(id)
 	}
 	b.emptied = b.emptied[:0]
 	b.supply.sweep(b.trees)
@@ -348,23 +343,27 @@ func (b *Book) settle() {
 	b.changed = b.changed[:0]
 }
 
-func (b *Book) strikeLot(id uint32) {
-	b.supply.strike(id)
-	b.closedLot(b.supply.lots.at(id).tree)
-	b.supply.lots.give(id)
+// leave takes an offer out of its queue; an empty queue stays in its tree until
+// settle is called.
+func (b *Book) leave(slot uint32) (empty bool) {
+	id := b.offerLinks.at(slot).lot
+	if empty = b.supply.lots.at(id).unlink(&b.offerLinks, slot); empty {
+		b.emptied = append(b.emptied, id)
+	}
+	return empty
 }
 
 // raiseRoom lets the index know of an offer that has more free than any other
 // of its queue had.
 func (b *Book) raiseRoom(slot uint32) {
-	o := b.offers.at(slot)
-	l := b.supply.lots.at(o.lot)
+	o, id := b.offers.at(slot), b.offerLinks.at(slot).lot
+	l := b.supply.lots.at(id)
 	if uint32(o.free) <= l.room {
 		return
 	}
 	l.room = uint32(o.free)
 	n := b.supply.nodes.at(l.leaf)
-	at := n.place(o.lot)
+	at := n.place(id)
 	n.sums[at].room = l.room
 	b.supply.widen(&b.trees[l.tree], l.leaf, &n.sums[at])
 }
@@ -372,8 +371,7 @@ func (b *Book) raiseRoom(slot uint32) {
 // reindex replaces the lots of an offer that is in no queue by those that its
 // capacity says, leaving the ones that stay.
 func (b *Book) reindex(slot uint32) {
-	o := b.offers.at(slot)
-	if o.lot == 0 || o.steps == 0 {
+	if b.offerLinks.at(slot).lot == 0 || b.offers.at(slot).steps == 0 {
 		b.unindex(slot)
 		b.index(slot)
 		return
@@ -385,12 +383,12 @@ func (b *Book) reindex(slot uint32) {
 // and the lots that it has, both in order of time, and makes the lots those.
 func (b *Book) indexStretches(slot uint32) {
 	o := b.offers.at(slot)
-	c := b.capacity.at(o.steps)
-	old, last := o.lot, uint32(0)
-	o.lot = 0
+	c, k := b.capacity.at(o.steps), b.offerLinks.at(slot)
+	old, last := k.lot, uint32(0)
+	k.lot = 0
 	keep := func(id uint32) {
 		if last == 0 {
-			o.lot = id
+			k.lot = id
 		} else {
 			b.supply.lots.at(last).next = id
 		}

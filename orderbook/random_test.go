@@ -30,7 +30,7 @@ func TestBook_AgreesWithNaiveModelOnRandomSequences(t *testing.T) {
 		s, failed := q.run(newBook)
 		if failed != "" {
 			if failures[seed] == "" {
-				failures[seed] = q.shorten(newBook, 20*time.Second)
+				failures[seed] = s.shortest(failed, 20*time.Second)
 			}
 			t.Fatalf("%s", failures[seed])
 		}
@@ -88,20 +88,20 @@ func FuzzBook(f *testing.F) {
 		}
 		shape := newShape(next)
 		shape.crowd, shape.base = 0, shape.ticks
-		s := newSession(shape, newBook, next)
+		s := newSession(shape, newBook)
 		failed := attempt(func() {
+			s.begin(next)
 			for len(data) > 0 {
 				s.step(next)
 			}
 		})
 		if failed != "" {
-			t.Fatalf("%s\nafter\n%s", failed, s.history())
+			t.Fatalf("%s", s.shortest(failed, 5*time.Second))
 		}
 	})
 }
 
-// sequence is a session that can be run again: each command is made of one
-// number, so that one can be left out without changing the others.
+// sequence is a session by numbers: one for its shape, one for each command.
 type sequence struct {
 	shape    uint64
 	commands []uint64
@@ -119,10 +119,10 @@ func newSequence(seed uint64, length int) sequence {
 // run returns the session and how it failed.
 func (q sequence) run(newMarket newMarket) (s *session, failed string) {
 	random := rand.New(rand.NewPCG(q.shape, 2))
-	s = newSession(newShape(random.IntN), newMarket, random.IntN)
+	s = newSession(newShape(random.IntN), newMarket)
 	failed = attempt(func() {
+		s.begin(random.IntN)
 		for _, seed := range q.commands[:min(len(q.commands), s.length())] {
-			s.steps++
 			s.step(rand.New(rand.NewPCG(seed, 3)).IntN)
 		}
 	})
@@ -162,40 +162,29 @@ func topOfStack() string {
 	return b.String()
 }
 
-// shorten describes the shortest failing sequence that it finds: of the given one
-// without the commands that can be left out, and of some new short ones, because
-// what fails at all often fails soon.
-func (q sequence) shorten(newMarket newMarket, limit time.Duration) string {
-	began := time.Now()
-	best := q.reduced(newMarket, began.Add(limit/2))
-	for seed := uint64(0); time.Since(began) < limit; seed++ {
-		short := newSequence(seed, 12)
-		if _, failed := short.run(newMarket); failed == "" {
-			continue
+// again does commands in a new session.
+func (s *session) again(commands []command) (other *session, failed string) {
+	other = newSession(s.shape, s.newMarket)
+	failed = attempt(func() {
+		for _, c := range commands {
+			other.unchecked = c.unchecked
+			other.run(c.do, c.format, c.args...)
 		}
-		short = short.reduced(newMarket, began.Add(limit))
-		is, _ := short.run(newMarket)
-		if was, _ := best.run(newMarket); len(is.log) < len(was.log) {
-			best = short
-		}
-	}
-	s, failed := best.run(newMarket)
-	return fmt.Sprintf("%s\nafter\n%s", failed, s.history())
+	})
+	return other, failed
 }
 
-// reduced leaves out commands, halves first and single ones last, as long as the
-// sequence still fails.
-func (q sequence) reduced(newMarket newMarket, until time.Time) sequence {
-	s, _ := q.run(newMarket)
-	q.commands = q.commands[:s.steps]
-	for size := max(1, len(q.commands)/2); size > 0 && time.Now().Before(until); {
+// shortest describes a session that failed, without the commands that it fails
+// without: it leaves out halves first and single ones last.
+func (s *session) shortest(failed string, limit time.Duration) string {
+	until := time.Now().Add(limit)
+	shortest := s
+	for size := len(s.log) / 2; size > 0; {
 		removed := false
-		for at := 0; at < len(q.commands) && time.Now().Before(until); {
-			less := q
-			less.commands = slices.Delete(slices.Clone(q.commands), at, min(at+size, len(q.commands)))
-			if shorter, failed := less.run(newMarket); failed != "" {
-				less.commands = less.commands[:shorter.steps]
-				q, removed = less, true
+		for at := 0; at < len(shortest.log) && time.Now().Before(until); {
+			less := slices.Delete(slices.Clone(shortest.log), at, min(at+size, len(shortest.log)))
+			if other, fails := s.again(less); fails != "" {
+				shortest, failed, removed = other, fails, true
 			} else {
 				at += size
 			}
@@ -204,5 +193,5 @@ func (q sequence) reduced(newMarket newMarket, until time.Time) sequence {
 			size /= 2
 		}
 	}
-	return q
+	return fmt.Sprintf("%s\nafter\n%s", failed, shortest.history())
 }

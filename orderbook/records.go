@@ -19,12 +19,8 @@ type offerRecord struct {
 	minDuration int32
 	factor      uint32 // energy, or the asserted rate where the class has no zone
 	class       uint32
-	lot         uint32 // the queue that it is in, or the first of its own lots
-	prev, next  uint32 // neighbours in its queue
 	steps       uint32 // its capacity, where that differs by time
-	generation  uint32 // odd while the offer is in the book
 	takeOrPay   uint16
-	queued      bool
 	touched     bool // its lots are not yet what its capacity says
 }
 
@@ -47,9 +43,6 @@ type bidRecord struct {
 	regions     uint32 // in Book.regions; none allows all
 	providers   uint32 // in Book.providers; none allows all
 	taken       uint32 // in Book.taken; none is none
-	lot         uint32
-	prev, next  uint32
-	generation  uint32 // odd while the bid rests
 	takeOrPay   uint16
 	sla         uint8
 	force       uint8
@@ -62,6 +55,36 @@ const (
 	bidAllOrNone
 )
 
+// offerTerms are what all offers of a queue have in common, beside class and
+// times.
+type offerTerms struct {
+	price       int64
+	provider    uint32
+	org         uint32
+	factor      uint32
+	minDuration int32
+	takeOrPay   uint16
+}
+
+func (o *offerRecord) terms() offerTerms {
+	return offerTerms{o.price, o.provider, o.org, o.factor, o.minDuration, o.takeOrPay}
+}
+
+// bidTerms are what all bids of a queue have in common, beside class and times.
+type bidTerms struct {
+	limit       int64
+	carbonPrice int64
+	org         uint32
+	duration    int32
+	maxCarbon   uint32
+	regions     uint32
+	takeOrPay   uint16
+}
+
+func (r *bidRecord) terms() bidTerms {
+	return bidTerms{r.limit, r.carbonPrice, r.org, r.duration, r.maxCarbon, r.regions, r.takeOrPay}
+}
+
 // reference packs a slot and its generation, so that a reference to what has
 // left the book finds nothing.
 func reference(slot, generation uint32) uint64 { return uint64(generation)<<32 | uint64(slot) }
@@ -72,7 +95,7 @@ func (b *Book) offerAt(ref OfferRef) (slot uint32, ok bool) {
 	if slot == 0 || slot >= b.offers.next {
 		return 0, false
 	}
-	g := b.offers.at(slot).generation
+	g := b.offerLinks.at(slot).generation
 	return slot, g == uint32(ref>>32) && g&1 == 1
 }
 
@@ -82,7 +105,7 @@ func (b *Book) bidAt(ref BidRef) (slot uint32, ok bool) {
 	if slot == 0 || slot >= b.bids.next {
 		return 0, false
 	}
-	g := b.bids.at(slot).generation
+	g := b.bidLinks.at(slot).generation
 	return slot, g == uint32(ref>>32) && g&1 == 1
 }
 

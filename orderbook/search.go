@@ -154,7 +154,7 @@ func (b *Book) leaseOf(id, class uint32) (item, bool) {
 		return b.leaseWithin(l.head, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
 	}
 	room := uint32(0)
-	for slot := l.head; slot != 0; slot = b.offers.at(slot).next {
+	for slot := l.head; slot != 0; slot = b.offerLinks.at(slot).next {
 		o := b.offers.at(slot)
 		if o.steps == 0 && corehour.Units(o.free) >= s.need {
 			return b.leaseWithin(slot, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
@@ -203,8 +203,8 @@ func (b *Book) offerOf(i *item) uint32 {
 	l := b.supply.lots.at(i.ref)
 	slot := l.head
 	if !l.alone {
-		for o := b.offers.at(slot); o.arrival != i.minor; o = b.offers.at(slot) {
-			slot = o.next
+		for b.offers.at(slot).arrival != i.minor {
+			slot = b.offerLinks.at(slot).next
 		}
 	}
 	return slot

@@ -13,7 +13,14 @@ func (s *session) reduceBid(c choose) {
 		return
 	}
 	id, units := bid.ID, 1+corehour.Units(c(int(bid.Units-1)))
-	s.note("reduce %s to %d units", id, units)
+	s.run(func(s *session) {
+		if bid := s.model.bid(id); bid != nil && units < bid.Units {
+			s.bidShrinks(id, units)
+		}
+	}, "reduce %s to %d units", id, units)
+}
+
+func (s *session) bidShrinks(id corehour.BidID, units corehour.Units) {
 	t := s.tallies[id]
 	t.cancelled += int64(t.open-units) * int64(t.left)
 	t.open = units
@@ -34,28 +41,28 @@ func (s *session) reduceBid(c choose) {
 func (s *session) amendBid(c choose) {
 	old := *s.anyBid(c)
 	s.cancelBid(old.ID)
-	s.checkState()
 	bid := s.randomBid(c)
-	bid.ID = old.ID
-	bid.Group = old.Group
-	if bid.Group > 0 && s.groups[bid.Group] != 0 {
-		s.failf("%s rested though its group is complete", old.ID)
-	}
+	bid.ID, bid.Group = old.ID, old.Group
 	s.placeBid(bid, c)
 	s.seen["bid amended"]++
 }
 
 func (s *session) reduceOffer(c choose) {
 	o := s.anyOffer(c)
-	units := corehour.Units(c(int(o.Units)))
-	s.note("reduce %s to %d units", o.ID, units)
-	want := s.model.reduceOffer(o.ID, units)
-	if have := s.book.ReduceOffer(s.model.now, s.offerRefs[o.ID], units); have != want {
-		s.failf("reduce %s to %d: %t, want %t", o.ID, units, have, want)
-	}
-	s.offers[o.ID] = o.Offer
-	s.saw(want, "offer reduced")
-	s.saw(!want && units >= o.MinFill, "offer sold too much to be reduced")
+	id, units := o.ID, corehour.Units(c(int(o.Units)))
+	s.run(func(s *session) {
+		o := s.model.offer(id)
+		if o == nil || units >= o.Units {
+			return
+		}
+		want := s.model.reduceOffer(id, units)
+		if have := s.book.ReduceOffer(s.model.now, s.offerRefs[id], units); have != want {
+			s.failf("reduce %s to %d: %t, want %t", id, units, have, want)
+		}
+		s.offers[id] = o.Offer
+		s.saw(want, "offer reduced")
+		s.saw(!want && units >= o.MinFill, "offer sold too much to be reduced")
+	}, "reduce %s to %d units", id, units)
 }
 
 func (s *session) amendOffer(c choose) {
@@ -73,7 +80,14 @@ func (s *session) amendOffer(c choose) {
 		changed.MinFill = min(old.MinFill, changed.Units)
 		o = changed
 	}
-	s.note("amend %s", o)
+	s.run(func(s *session) {
+		if s.model.offer(o.ID) != nil {
+			s.offerChanges(o)
+		}
+	}, "amend %s", o)
+}
+
+func (s *session) offerChanges(o orderbook.Offer) {
 	want, covered := s.model.amendOffer(o)
 	before := s.offers[o.ID]
 	if covered && !want.Refused {
@@ -99,29 +113,40 @@ func (s *session) amendOffer(c choose) {
 	s.sawNewCapacity(o.ID, want)
 }
 
-// changeGrid gives a zone a curve or another mean. Where an hour became cleaner,
-// and only there, the book is told.
+// changeGrid gives a zone a curve or another mean.
 func (s *session) changeGrid(c choose) {
 	zone := s.zones[c(len(s.zones))]
-	var have, want bool
-	from, to := corehour.Minute(0), corehour.MaxMinute
 	if oneIn(c, 5) {
-		mean := s.intensity(c)
-		s.note("zone %d: mean %d", zone, mean)
-		have, want = s.grid.SetMean(zone, mean), s.model.grid.setMean(zone, mean)
-	} else {
-		start, values := s.randomCurve(c)
-		s.note("zone %d: from %d %v", zone, start, values)
-		from, to = start, start+corehour.Minute(60*len(values))
-		have, want = s.grid.Set(s.model.now, zone, from, values), s.model.grid.set(s.model.now, zone, from, values)
+		s.setMean(zone, s.intensity(c))
+		return
 	}
+	from, values := s.randomCurve(c)
+	s.setCurve(zone, from, values)
+}
+
+func (s *session) setMean(zone orderbook.ZoneIndex, mean corehour.Intensity) {
+	s.run(func(s *session) {
+		fell := s.grid.SetMean(zone, mean)
+		s.zoneChanged(zone, 0, corehour.MaxMinute, fell, s.model.grid.setMean(zone, mean))
+	}, "zone %d: mean %d", zone, mean)
+}
+
+func (s *session) setCurve(zone orderbook.ZoneIndex, from corehour.Minute, values []corehour.Intensity) {
+	s.run(func(s *session) {
+		to := from + corehour.Minute(60*len(values))
+		fell := s.grid.Set(s.model.now, zone, from, values)
+		s.zoneChanged(zone, from, to, fell, s.model.grid.set(s.model.now, zone, from, values))
+	}, "zone %d: from %d %v", zone, from, values)
+}
+
+// zoneChanged tells the book where an hour became cleaner, and only there.
+func (s *session) zoneChanged(zone orderbook.ZoneIndex, from, to corehour.Minute, have, want bool) {
 	if have != want {
 		s.failf("zone %d fell: %t, want %t", zone, have, want)
 	}
 	if !want {
 		return
 	}
-	s.note("reconsider zone %d over [%d,%d)", zone, from, to)
 	out := s.model.reconsider(from, to)
 	s.compare(s.book.Reconsider(s.model.now, zone, from, to), out)
 	s.saw(true, "reconsidered")
@@ -137,7 +162,10 @@ func (s *session) changeGrid(c choose) {
 // shows to have changed nothing.
 func (s *session) quote(bid orderbook.Bid) {
 	bid.PostOnly = false
-	s.note("quote %s", bid)
+	s.run(func(s *session) { s.askQuote(bid) }, "quote %s", bid)
+}
+
+func (s *session) askQuote(bid orderbook.Bid) {
 	have, want := s.book.Quote(s.model.now, bid), s.model.quote(bid)
 	if !slices.Equal(have, want) {
 		s.failf("the quote is\n%swant\n%s", describeOutcome(orderbook.Outcome{Fills: have}), describeOutcome(orderbook.Outcome{Fills: want}))
@@ -154,7 +182,10 @@ func (s *session) depth(c choose) {
 	q := orderbook.DepthQuery{
 		Region: regions[c(2+c(3))], CarbonPrice: s.carbonPrice(c), From: from, To: from + s.minute + s.span(c, 8), Levels: pick(c, 20, 20, 1, 2),
 	}
-	s.note("depth %+v", q)
+	s.run(func(s *session) { s.askDepth(q) }, "depth %+v", q)
+}
+
+func (s *session) askDepth(q orderbook.DepthQuery) {
 	for _, side := range []struct {
 		name       string
 		have, want []orderbook.Level
@@ -182,22 +213,38 @@ func (s *session) changeRegions(c choose) {
 			s.seen["regions changed"]++
 		}
 	}
-	s.note("%s allows the regions %s", bid.ID, describeRegions(set))
-	bid.Regions = set
-	s.tallies[bid.ID].bid.Regions = set
-	s.book.ChangeRegions(s.bidRefs[bid.ID], set)
+	id := bid.ID
+	s.run(func(s *session) {
+		bid := s.model.bid(id)
+		if bid == nil || slices.ContainsFunc(s.model.offers, func(o *modelOffer) bool {
+			return allowsRegion(&set, o.Region) != allowsRegion(&bid.Regions, o.Region)
+		}) {
+			return
+		}
+		bid.Regions = set
+		s.tallies[id].bid.Regions = set
+		s.book.ChangeRegions(s.bidRefs[id], set)
+	}, "%s allows the regions %s", id, describeRegions(set))
 }
 
 // useStale names what is not in the book, or not any more.
 func (s *session) useStale(c choose) {
-	bid, offer := orderbook.BidRef(0), orderbook.OfferRef(0)
-	if n := len(s.staleBids); n > 0 {
-		bid = s.staleBids[c(n)]
-	}
-	if n := len(s.staleOffers); n > 0 {
-		offer = s.staleOffers[c(n)]
-	}
-	s.note("use the references %d and %d of what is not in the book", bid, offer)
+	o := s.randomOffer(c)
+	o.ID = 1 << 40
+	pick := c(1 << 20)
+	s.run(func(s *session) {
+		bid, offer := orderbook.BidRef(0), orderbook.OfferRef(0)
+		if n := len(s.staleBids); n > 0 {
+			bid = s.staleBids[pick%n]
+		}
+		if n := len(s.staleOffers); n > 0 {
+			offer = s.staleOffers[pick%n]
+		}
+		s.useReferences(bid, offer, o)
+	}, "use references to what is not in the book")
+}
+
+func (s *session) useReferences(bid orderbook.BidRef, offer orderbook.OfferRef, o orderbook.Offer) {
 	now := s.model.now
 	if open, ok := s.book.CancelBid(bid); ok || open != 0 {
 		s.failf("a bid was cancelled twice")
@@ -217,8 +264,6 @@ func (s *session) useStale(c choose) {
 	if free, ok := s.book.Free(offer, now, now+1); ok || free != 0 {
 		s.failf("an offer has something free that is not in the book")
 	}
-	o := s.randomOffer(c)
-	o.ID = 1 << 40
 	if _, out, ok := s.book.AmendOffer(now, offer, o); ok || len(out.Fills) > 0 {
 		s.failf("an offer was amended that is not in the book")
 	}

@@ -47,7 +47,6 @@ func (s *session) compete(c choose, o orderbook.Offer, change func(bid *orderboo
 		bid.LatestEnd = max(bid.LatestEnd, o.To)
 		change(&bid, i)
 		s.placeBid(bid, c)
-		s.checkState()
 	}
 	s.placeAnew(o)
 }
@@ -56,7 +55,6 @@ func (s *session) placeAnew(o orderbook.Offer) {
 	s.arrival++
 	o.ID, o.Arrival = corehour.OfferID(s.arrival), s.arrival
 	s.placeOffer(o)
-	s.checkState()
 }
 
 // morsels lets a splittable bid take from new capacity a piece that is a minute
@@ -79,7 +77,6 @@ func (s *session) morsels(c choose) {
 	s.placeAnew(o)
 	bid.Group = s.group(c, bid.ID)
 	s.placeBid(bid, c)
-	s.checkState()
 	o.From, o.To = o.To, o.To+m+1
 	s.placeAnew(o)
 }

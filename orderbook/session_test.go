@@ -2,6 +2,7 @@ package orderbook_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -49,12 +50,21 @@ type session struct {
 	offers      map[corehour.OfferID]orderbook.Offer
 	groups      map[corehour.BidID]corehour.BidID // which bid of a group is complete
 	seen        map[string]int
-	log         []entry
-	steps       int
+	log         []command
+	unchecked   bool // several commands are checked at once
 }
 
-// newSession starts with an empty book and a grid of three zones.
-func newSession(sh shape, newMarket newMarket, c choose) *session {
+// command is what a session did, with all that it needs to be done again in a
+// session that leaves out some of the commands before it; where those are
+// missed it does nothing.
+type command struct {
+	entry
+	do        func(*session)
+	unchecked bool
+}
+
+// newSession starts with an empty book and a grid of three clean zones.
+func newSession(sh shape, newMarket newMarket) *session {
 	hours := newHourly()
 	s := &session{
 		shape: sh, newMarket: newMarket, grid: orderbook.NewGrid(),
@@ -63,44 +73,56 @@ func newSession(sh shape, newMarket newMarket, c choose) *session {
 		groups: map[corehour.BidID]corehour.BidID{}, seen: map[string]int{},
 	}
 	for range 3 {
-		mean := s.intensity(c)
-		zone := s.grid.AddZone(mean)
-		hours.addZone(zone, mean)
+		zone := s.grid.AddZone(0)
+		hours.addZone(zone, 0)
 		s.zones = append(s.zones, zone)
-		from, values := s.randomCurve(c)
-		s.grid.Set(sh.start, zone, from, values)
-		hours.set(sh.start, zone, from, values)
-		s.note("zone %d: mean %d, from %d %v", zone, mean, from, values)
 	}
 	s.emptyBook()
-	s.fillWithACrowd(c)
 	return s
 }
 
-// fillWithACrowd lets many orders rest of which none can trade: every bid is
-// below every offer.
-func (s *session) fillWithACrowd(c choose) {
+// begin gives the zones their hours and a crowd its orders.
+func (s *session) begin(c choose) {
+	for _, zone := range s.zones {
+		s.setMean(zone, s.intensity(c))
+		from, values := s.randomCurve(c)
+		s.setCurve(zone, from, values)
+	}
+	s.unchecked = true
 	for range s.crowd {
-		o := s.randomOffer(c)
+		// Every bid is below every offer, so none can trade.
+		o, bid := s.randomOffer(c), s.randomBid(c)
 		o.Price = corehour.Price(s.base+1+c(s.ticks)) * s.price
-		s.model.offers = append(s.model.offers, &modelOffer{o, slices.Repeat([]corehour.Units{o.Units}, int(o.To-o.From))})
-		s.offers[o.ID] = o
-		s.offerRefs[o.ID] = s.book.RestoreOffer(o)
-		bid := s.randomBid(c)
 		bid.Limit = corehour.Price(s.base-c(s.ticks)) * s.price
 		bid.TimeInForce, bid.Group = corehour.GoodTillCancelled, 0
-		rests := bid
-		s.model.bids = append(s.model.bids, &rests)
-		s.tallies[bid.ID] = &tally{bid: bid, open: bid.Units, left: bid.Duration}
-		s.bidRefs[bid.ID] = s.book.RestoreBid(bid)
-		s.note("rests: %s", o)
-		s.note("rests: %s", bid)
+		s.run(func(s *session) {
+			s.model.offers = append(s.model.offers, &modelOffer{o, slices.Repeat([]corehour.Units{o.Units}, int(o.To-o.From))})
+			s.offers[o.ID] = o
+			s.offerRefs[o.ID] = s.book.RestoreOffer(o)
+		}, "restore %s", o)
+		s.run(func(s *session) {
+			rests := bid
+			s.model.bids = append(s.model.bids, &rests)
+			s.tallies[bid.ID] = &tally{bid: bid, open: bid.Units, left: bid.Duration}
+			s.bidRefs[bid.ID] = s.book.RestoreBid(bid)
+		}, "restore %s", bid)
+	}
+	s.unchecked = false
+}
+
+// run does a command and checks everything that always holds.
+func (s *session) run(do func(*session), format string, args ...any) {
+	s.log = append(s.log, command{entry{format, args}, do, s.unchecked})
+	do(s)
+	if !s.unchecked {
+		s.checkState()
 	}
 }
 
 // purge cancels many orders of a crowd at once.
 func (s *session) purge(c choose) {
 	share := 1 + c(4)
+	s.unchecked = true
 	for _, bid := range slices.Clone(s.model.bids) {
 		if c(4) < share {
 			s.cancelBid(bid.ID)
@@ -111,6 +133,7 @@ func (s *session) purge(c choose) {
 			s.cancelOffer(o.ID)
 		}
 	}
+	s.unchecked = false
 	s.seen["crowd purged"]++
 }
 
@@ -121,8 +144,6 @@ func (s *session) emptyBook() {
 	s.staleBids, s.staleOffers = nil, nil
 }
 
-func (s *session) note(format string, args ...any) { s.log = append(s.log, entry{format, args}) }
-
 // failf ends the session.
 func (s *session) failf(format string, args ...any) {
 	panic(violation(entry{format, args}.String()))
@@ -130,13 +151,13 @@ func (s *session) failf(format string, args ...any) {
 
 func (s *session) history() string {
 	var b strings.Builder
-	for _, e := range s.log {
-		fmt.Fprintf(&b, "  %s\n", e)
+	for _, c := range s.log {
+		fmt.Fprintf(&b, "  %s\n", c)
 	}
 	return b.String()
 }
 
-// step makes one command and checks everything that always holds.
+// step draws one command, or a few that belong together.
 func (s *session) step(c choose) {
 	bids, offers := len(s.model.bids), len(s.model.offers)
 	mostOffers := s.most
@@ -181,7 +202,6 @@ func (s *session) step(c choose) {
 	default:
 		s.useStale(c)
 	}
-	s.checkState()
 }
 
 func (s *session) anyBid(c choose) *orderbook.Bid { return s.model.bids[c(len(s.model.bids))] }
@@ -205,9 +225,15 @@ func (s *session) whatMatters(bid orderbook.Bid, c choose) {
 }
 
 func (s *session) placeBid(bid orderbook.Bid, c choose) {
-	s.note("bid %s", bid)
 	if c(2) == 0 {
 		s.whatMatters(bid, c)
+	}
+	s.run(func(s *session) { s.bidComes(bid) }, "bid %s", bid)
+}
+
+func (s *session) bidComes(bid orderbook.Bid) {
+	if s.tallies[bid.ID] != nil || bid.Group > 0 && s.groups[bid.Group] > 0 {
+		return
 	}
 	want := s.model.placeBid(bid)
 	t := &tally{bid: bid, open: bid.Units, left: bid.Duration, leaves: bid.TimeInForce > corehour.GoodTillTime || want.Refused}
@@ -256,7 +282,10 @@ func (s *session) saw(it bool, what string) {
 }
 
 func (s *session) placeOffer(o orderbook.Offer) {
-	s.note("offer %s", o)
+	s.run(func(s *session) { s.offerComes(o) }, "offer %s", o)
+}
+
+func (s *session) offerComes(o orderbook.Offer) {
 	s.offers[o.ID] = o
 	want := s.model.placeOffer(o)
 	ref, have := s.book.PlaceOffer(s.model.now, o)
@@ -274,19 +303,24 @@ func (s *session) placeOffer(o orderbook.Offer) {
 
 // release ends a lease early: all of it, also what has passed, or its tail.
 func (s *session) release(c choose) {
-	i := c(len(s.leases))
-	l := s.leases[i]
+	l := s.leases[c(len(s.leases))]
 	from := l.start
 	if c(4) > 0 {
 		from = max(l.start, min(l.end, s.model.now+pick(c, 0, 0, s.span(c, 6))))
 	}
-	s.note("release %d units of %s over [%d,%d)", l.units, l.offer, from, l.end)
-	end := l.end
+	s.run(func(s *session) { s.leaseEnds(l, from) }, "release %d units of %s over [%d,%d)", l.units, l.offer, from, l.end)
+}
+
+func (s *session) leaseEnds(l lease, from corehour.Minute) {
+	i := slices.Index(s.leases, l)
+	if i < 0 {
+		return
+	}
 	if s.leases[i].end = from; from == l.start {
 		s.leases = slices.Delete(s.leases, i, i+1)
 	}
-	want := s.model.release(l.offer, l.units, from, end)
-	s.compare(s.book.Release(s.model.now, s.offerRefs[l.offer], l.units, from, end), want)
+	want := s.model.release(l.offer, l.units, from, l.end)
+	s.compare(s.book.Release(s.model.now, s.offerRefs[l.offer], l.units, from, l.end), want)
 	s.saw(true, "released")
 	s.saw(len(want.Fills) > 0, "released to a bid")
 	s.sawNewCapacity(l.offer, want)
@@ -295,10 +329,12 @@ func (s *session) release(c choose) {
 // pass lets time pass and does as the exchange: what can't match any more is
 // cancelled, though not at once.
 func (s *session) pass(minutes corehour.Minute) {
-	s.note("%d minutes pass", minutes)
-	s.model.now += minutes
-	// An empty release tells the book the time.
-	s.compare(s.book.Release(s.model.now, 0, 1, 0, 1), orderbook.Outcome{})
+	s.run(func(s *session) {
+		s.model.now += minutes
+		// An empty release tells the book the time.
+		s.compare(s.book.Release(s.model.now, 0, 1, 0, 1), orderbook.Outcome{})
+		s.leases = slices.DeleteFunc(s.leases, func(l lease) bool { return l.end <= s.model.now })
+	}, "%d minutes pass", minutes)
 	for _, bid := range slices.Clone(s.model.bids) {
 		if s.model.now > bid.LatestEnd {
 			s.cancelBid(bid.ID)
@@ -310,33 +346,44 @@ func (s *session) pass(minutes corehour.Minute) {
 			s.cancelOffer(o.ID)
 		}
 	}
-	s.leases = slices.DeleteFunc(s.leases, func(l lease) bool { return l.end <= s.model.now })
 }
 
 func (s *session) cancelBid(id corehour.BidID) {
-	s.note("cancel %s", id)
-	want := s.model.bid(id).Units
-	s.model.cancelBid(id)
-	s.tallies[id].leaves = true
-	if open, ok := s.book.CancelBid(s.bidRefs[id]); !ok || open != want {
-		s.failf("cancel %s: %d, %t, want %d", id, open, ok, want)
-	}
-	s.seen["bid cancelled"]++
+	s.run(func(s *session) {
+		bid := s.model.bid(id)
+		if bid == nil {
+			return
+		}
+		s.model.cancelBid(id)
+		s.tallies[id].leaves = true
+		if open, ok := s.book.CancelBid(s.bidRefs[id]); !ok || open != bid.Units {
+			s.failf("cancel %s: %d, %t, want %d", id, open, ok, bid.Units)
+		}
+		s.seen["bid cancelled"]++
+	}, "cancel %s", id)
 }
 
 func (s *session) cancelOffer(id corehour.OfferID) {
-	s.note("cancel %s", id)
-	s.model.cancelOffer(id)
-	if !s.book.CancelOffer(s.offerRefs[id]) {
-		s.failf("cancel %s: false", id)
-	}
-	s.seen["offer cancelled"]++
+	s.run(func(s *session) {
+		if s.model.offer(id) == nil {
+			return
+		}
+		s.model.cancelOffer(id)
+		if !s.book.CancelOffer(s.offerRefs[id]) {
+			s.failf("cancel %s: false", id)
+		}
+		s.seen["offer cancelled"]++
+	}, "cancel %s", id)
 }
 
 // restore goes on with a new book that was made of a snapshot, in any order but
 // that offers come before their leases.
 func (s *session) restore(c choose) {
-	s.note("restore")
+	seed := uint64(c(1 << 20))
+	s.run(func(s *session) { s.fromSnapshot(rand.New(rand.NewPCG(seed, 4)).IntN) }, "restore")
+}
+
+func (s *session) fromSnapshot(c choose) {
 	s.emptyBook()
 	for _, i := range shuffled(c, len(s.model.offers)) {
 		o := s.model.offers[i].Offer

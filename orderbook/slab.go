@@ -11,11 +11,11 @@ type slab[T any] struct {
 }
 
 const (
-	chunkBits = 7
+	chunkBits = 10
 	chunkSize = 1 << chunkBits
 )
 
-// at is the record with a number. It stays where it is until it is freed.
+// at is the record with a number. It stays where it is.
 func (s *slab[T]) at(i uint32) *T { return &s.chunks[i>>chunkBits][i&(chunkSize-1)] }
 
 // take gives a number that is not in use; its record holds what was last in it.
@@ -28,13 +28,68 @@ func (s *slab[T]) take() uint32 {
 	if s.next == 0 {
 		s.next = 1
 	}
-	if int(s.next>>chunkBits) == len(s.chunks) {
-		s.chunks = append(s.chunks, new([chunkSize]T))
-	}
 	i := s.next
+	s.reach(i)
 	s.next++
 	return i
 }
 
+// reach makes room for a number that another slab gave.
+func (s *slab[T]) reach(i uint32) {
+	for int(i>>chunkBits) >= len(s.chunks) {
+		s.chunks = append(s.chunks, new([chunkSize]T))
+	}
+}
+
 // give takes a number back.
 func (s *slab[T]) give(i uint32) { s.free = append(s.free, i) }
+
+// link is where an order is. Links are apart from the orders' records because
+// they are small: those of a million orders stay near the processor, and taking
+// an order out of its queue touches nothing but links.
+type link struct {
+	prev, next uint32 // neighbours in the queue
+	lot        uint32 // the queue, or the first of the order's own lots
+	generation uint32 // odd while the order is in the book
+}
+
+// unlink takes an order out of its queue and reports whether that is now empty.
+func (l *lot) unlink(links *slab[link], slot uint32) (empty bool) {
+	k := links.at(slot)
+	if k.prev == 0 {
+		l.head = k.next
+	} else {
+		links.at(k.prev).next = k.next
+	}
+	if k.next == 0 {
+		l.tail = k.prev
+	} else {
+		links.at(k.next).prev = k.prev
+	}
+	k.lot, k.prev, k.next = 0, 0, 0
+	return l.head == 0
+}
+
+// append puts an order at the end of a queue.
+func (l *lot) append(links *slab[link], slot uint32, arrival uint64) {
+	k := links.at(slot)
+	k.prev, k.next = l.tail, 0
+	if l.tail == 0 {
+		l.head = slot
+	} else {
+		links.at(l.tail).next = slot
+	}
+	l.tail, l.last = slot, arrival
+}
+
+// putBefore puts an order before another one of a queue.
+func (l *lot) putBefore(links *slab[link], slot, after uint32) {
+	k, a := links.at(slot), links.at(after)
+	k.prev, k.next = a.prev, after
+	if a.prev == 0 {
+		l.head = slot
+	} else {
+		links.at(a.prev).next = slot
+	}
+	a.prev = slot
+}

@@ -178,11 +178,11 @@ func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
 
 // goOn puts the next offer of a queue into the search, which takes nothing.
 func (b *Book) goOn(slot uint32, i item) {
-	o := b.offers.at(slot)
-	if !o.queued {
+	if !b.queued(slot) {
 		return
 	}
-	for next := o.next; next != 0; next = b.offers.at(next).next {
+	o := b.offers.at(slot)
+	for next := b.offerLinks.at(slot).next; next != 0; next = b.offerLinks.at(next).next {
 		if lease, ok := b.leaseWithin(next, o.from, o.to, item{kind: itemSingle, ref: next, class: i.class}); ok {
 			b.search.heap.push(lease)
 			return

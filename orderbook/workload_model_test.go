@@ -27,11 +27,10 @@ func judge(tb testing.TB, s *loadScript) {
 				done.count(m.placeBid(orders.bid).Fills)
 			case loadOffer:
 				orders.setOffer(op, number)
-				orders.kinds[number] = loadOffer
 				done.count(m.placeOffer(orders.offer).Fills)
 			default:
 				done.cancelled++
-				if id := loadID(int(op.target)); orders.kinds[op.target] == loadOffer {
+				if id := loadID(int(op.target)); op.of == loadOffer {
 					m.cancelOffer(corehour.OfferID(id))
 				} else {
 					done.open += int64(m.bid(corehour.BidID(id)).Units)

@@ -22,8 +22,12 @@ type loadOp struct {
 	units  int32
 	target int32 // of a cancel: the operation that placed the order
 	kind   loadKind
+	of     loadKind // of a cancel: what the order is
 	org    uint8
 }
+
+// sweeps reports whether an order of W3 is to trade through many levels.
+func (op *loadOp) sweeps() bool { return op.units >= loadLeastSweep }
 
 // loadTick is a tick in nano-units.
 const loadTick = int64(corehour.Tick)
@@ -38,7 +42,7 @@ type loadScript struct {
 	setup, ops, after             []loadOp
 	wantSetup, wantOps, wantAfter loadTally
 	// What rests when the measured operations begin, and when they end.
-	live, levels, liveAfter int
+	live, liveAfter int
 }
 
 // Figures of the plain workloads, in ticks and units.
@@ -130,7 +134,8 @@ func (m *loadMaker) next() loadOp {
 
 func (m *loadMaker) cancel() loadOp {
 	live := m.reference.live
-	return loadOp{kind: loadCancel, target: live[m.random.IntN(len(live))]}
+	target := live[m.random.IntN(len(live))]
+	return loadOp{kind: loadCancel, of: m.reference.orders[target].side, target: target}
 }
 
 // fill makes n operations and lets the reference do them.
@@ -145,17 +150,22 @@ func (m *loadMaker) fill(n int, next func() loadOp) ([]loadOp, loadTally) {
 	return ops, m.reference.done
 }
 
-// sweeps are orders that each trade through many levels, of both sides by turns,
-// until a side has not enough for another one.
+// sweep is an order that trades through many levels of the other side.
+func (m *loadMaker) sweep(side loadKind) loadOp {
+	limit := m.mid + 2*loadSpread
+	if side == loadOffer {
+		limit = 1
+	}
+	return m.order(side, limit, int32(loadLeastSweep+m.random.IntN(loadMostSweep-loadLeastSweep)))
+}
+
+// sweeps are such orders of both sides by turns, until a side has not enough for
+// another one.
 func (m *loadMaker) sweeps() ([]loadOp, loadTally) {
 	m.reference.done = loadTally{}
 	var ops []loadOp
 	for side := loadBid; m.reference.sides[1-side].units > loadMostSweep; side = 1 - side {
-		limit := m.mid + 2*loadSpread
-		if side == loadOffer {
-			limit = 1
-		}
-		op := m.order(side, limit, int32(loadLeastSweep+m.random.IntN(loadMostSweep-loadLeastSweep)))
+		op := m.sweep(side)
 		m.reference.do(op)
 		ops = append(ops, op)
 	}
@@ -170,7 +180,6 @@ func (m *loadMaker) rest(s *loadScript, n, within int) {
 		panic("workload: passive orders do not trade")
 	}
 	s.live = len(m.reference.live)
-	s.levels = len(m.reference.sides[0].keys) + len(m.reference.sides[1].keys)
 }
 
 // loadW1 is a market on one delivery hour, on top of so many resting orders.
@@ -212,11 +221,26 @@ func loadW2(resting, operations int) *loadScript {
 	return s
 }
 
-// loadW3 sweeps a book empty.
-func loadW3(resting int) *loadScript {
-	m, s := newLoadMaker(3, 2*resting, 0), &loadScript{}
+// loadW3 sweeps through many levels, one side and the other by turns. After each
+// sweep the book is filled up again with as many orders as were taken; that is
+// not measured.
+func loadW3(resting, sweeps int) *loadScript {
+	m, s := newLoadMaker(3, resting+sweeps*loadMostSweep/10, 0), &loadScript{}
 	m.rest(s, resting, loadSpread)
-	s.ops, s.wantOps = m.sweeps()
+	m.reference.done = loadTally{}
+	do := func(op loadOp) {
+		m.reference.do(op)
+		s.ops = append(s.ops, op)
+	}
+	for i := range sweeps {
+		side := loadKind(i % 2)
+		do(m.sweep(side))
+		for len(m.reference.live) < resting {
+			do(m.passive(1-side, loadSpread))
+		}
+	}
+	s.wantOps = m.reference.done
 	s.liveAfter = len(m.reference.live)
+	s.after, s.wantAfter = m.sweeps()
 	return s
 }

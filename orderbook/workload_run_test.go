@@ -16,11 +16,8 @@ type loadRun struct {
 	script *loadScript
 	bid    orderbook.Bid
 	offer  orderbook.Offer
-	// refs are what the book calls the orders, by operation. Those of bids and of
-	// offers need not differ, so the kind is beside them.
-	refs  []uint64
-	kinds []loadKind
-	done  loadTally
+	refs   []uint64 // what the book calls the orders, by operation
+	done   loadTally
 }
 
 func newLoadRun(s *loadScript) *loadRun {
@@ -38,8 +35,7 @@ func newLoadRun(s *loadScript) *loadRun {
 		offer: orderbook.Offer{
 			From: from, To: to, Carbon: orderbook.Carbon{Rate: 900}, SLA: corehour.SLABasic, MinFill: 1, MinDuration: 1,
 		},
-		refs:  make([]uint64, orders),
-		kinds: make([]loadKind, orders),
+		refs: make([]uint64, orders),
 	}
 }
 
@@ -68,23 +64,23 @@ func (r *loadRun) do(op *loadOp, number int) []orderbook.Fill {
 	case loadOffer:
 		r.setOffer(op, number)
 		ref, out := r.book.PlaceOffer(0, r.offer)
-		r.refs[number], r.kinds[number] = uint64(ref), loadOffer
+		r.refs[number] = uint64(ref)
 		return out.Fills
 	}
-	r.cancel(int(op.target))
+	r.cancel(op)
 	return nil
 }
 
 // cancel takes an order out. One that is not the one meant changes the tally, now
 // or when what is left in the book is swept.
-func (r *loadRun) cancel(target int) {
-	ok := false
-	if r.kinds[target] == loadBid {
+func (r *loadRun) cancel(op *loadOp) {
+	ok, ref := false, r.refs[op.target]
+	if op.of == loadBid {
 		var open corehour.Units
-		open, ok = r.book.CancelBid(orderbook.BidRef(r.refs[target]))
+		open, ok = r.book.CancelBid(orderbook.BidRef(ref))
 		r.done.open += int64(open)
 	} else {
-		ok = r.book.CancelOffer(orderbook.OfferRef(r.refs[target]))
+		ok = r.book.CancelOffer(orderbook.OfferRef(ref))
 	}
 	if ok {
 		r.done.cancelled++
@@ -170,22 +166,30 @@ func (r *loadRun) throughput(tb testing.TB, rounds loadRounds) {
 	rounds.add("allocs/op", float64(mallocs)/float64(len(r.script.ops)-half))
 }
 
-// sweep measures orders of very many fills: the tally is made while the clock
-// stands.
+// sweep measures the orders that trade through many levels; the tally is made and
+// the book filled up again while the clock stands.
 func (r *loadRun) sweep(tb testing.TB, rounds loadRounds, latencies *loadLatencies) {
 	tb.Helper()
 	runtime.GC()
-	mallocs := loadMallocs()
 	var took time.Duration
+	sweeps, mallocs := 0, uint64(0)
 	for i := range r.script.ops {
+		op, number := &r.script.ops[i], len(r.script.setup)+i
+		if !op.sweeps() {
+			r.done.count(r.do(op, number))
+			continue
+		}
+		sweeps++
+		before := loadMallocs()
 		cpu, began := loadCPU(tb), time.Now()
-		fills := r.do(&r.script.ops[i], len(r.script.setup)+i)
+		fills := r.do(op, number)
 		latencies.record(time.Since(began).Nanoseconds())
 		took += loadCPU(tb) - cpu
+		mallocs += loadMallocs() - before
 		r.done.count(fills)
 	}
-	mallocs = loadMallocs() - mallocs
-	rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(r.script.ops)))
+	rounds.add("ns/op", float64(took.Nanoseconds())/float64(sweeps))
 	rounds.add("ns/fill", float64(took.Nanoseconds())/float64(r.script.wantOps.fills))
-	rounds.add("allocs/op", float64(mallocs)/float64(len(r.script.ops)))
+	rounds.add("fills/op", float64(r.script.wantOps.fills)/float64(sweeps))
+	rounds.add("allocs/op", float64(mallocs)/float64(sweeps))
 }

@@ -23,6 +23,9 @@ func TestWorkload_PlainOnesAgreeWithReference(t *testing.T) {
 			run.run(script.ops, len(script.setup))
 			run.finish(t)
 			checkSpread(t, script)
+			if name != "W1 with 3 organisations" && name != "W1 with 100 organisations" {
+				newLoadFloor(script).run(t, script)
+			}
 		})
 	}
 }

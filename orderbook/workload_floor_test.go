@@ -58,8 +58,8 @@ func (s *floorSide) lowest() int32 {
 func (s *floorSide) highest() int32 {
 	for i := len(s.words) - 1; i >= 0; i-- {
 		if word := s.words[i]; word != 0 {
-			i = i<<6 | bits.Len64(word) - 1
-			return int32(i<<6 | bits.Len64(s.used[i]) - 1)
+			i = i<<6 | (bits.Len64(word) - 1)
+			return int32(i<<6 | (bits.Len64(s.used[i]) - 1))
 		}
 	}
 	return -1
@@ -156,7 +156,12 @@ func BenchmarkFloor(b *testing.B) {
 			b.Run(workload.name+"/"+loadSizeName(n), func(b *testing.B) {
 				script, rounds := workload.make(n), loadRounds{}
 				for b.Loop() {
-					benchmarkFloor(b, script, rounds)
+					took := newLoadFloor(script).run(b, script)
+					if script.ops[0].sweeps() {
+						rounds.add("ns/fill", float64(took.Nanoseconds())/float64(script.wantOps.fills))
+					} else {
+						rounds.add("ns/op", float64(took.Nanoseconds())/float64(len(script.ops)))
+					}
 				}
 				rounds.report(b)
 			})
@@ -164,31 +169,34 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
-func benchmarkFloor(b *testing.B, s *loadScript, rounds loadRounds) {
-	f := &loadFloor{orders: make([]floorOrder, len(s.setup)+len(s.ops)+1)}
+func newLoadFloor(s *loadScript) *loadFloor {
+	return &loadFloor{orders: make([]floorOrder, len(s.setup)+len(s.ops)+1)}
+}
+
+// run carries out a script and returns how long its operations took; of W3 only
+// the sweeps count.
+func (f *loadFloor) run(tb testing.TB, s *loadScript) time.Duration {
+	tb.Helper()
 	for i := range s.setup {
 		f.do(&s.setup[i], i)
 	}
 	f.done = loadTally{}
-	// Of W3 only the sweeps count, of the others everything.
-	onlySweeps := s.ops[0].sweeps()
-	all, swept := loadCPU(b), time.Duration(0)
+	all, swept := loadCPU(tb), time.Duration(0)
 	for i := range s.ops {
 		if !s.ops[i].sweeps() {
 			f.do(&s.ops[i], len(s.setup)+i)
 			continue
 		}
-		began := loadCPU(b)
+		began := loadCPU(tb)
 		f.do(&s.ops[i], len(s.setup)+i)
-		swept += loadCPU(b) - began
+		swept += loadCPU(tb) - began
 	}
-	all = loadCPU(b) - all
+	all = loadCPU(tb) - all
 	if f.done != s.wantOps {
-		b.Fatalf("the floor did %+v, the reference %+v", f.done, s.wantOps)
+		tb.Fatalf("the floor did %+v, the reference %+v", f.done, s.wantOps)
 	}
-	if onlySweeps {
-		rounds.add("ns/fill", float64(swept.Nanoseconds())/float64(f.done.fills))
-	} else {
-		rounds.add("ns/op", float64(all.Nanoseconds())/float64(len(s.ops)))
+	if s.ops[0].sweeps() {
+		return swept
 	}
+	return all
 }

@@ -98,7 +98,7 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(low, high)), 1)
 	}
 	s.begin(len(b.bidClasses.all), filter{
-		mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low), length: ^uint32(high - low), room: ^uint32(room),
+		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low), length: ^uint32(high - low), room: ^uint32(room),
 		factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill), org: o.org,
 	}, -o.price)
 	for id := range b.bidClasses.all {

@@ -254,15 +254,15 @@ func (r *bidRecord) bounds(b *Book, l *lot) bounds {
 		}
 	}
 	return bounds{
-		mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank, room: ^uint32(r.atLeast()),
+		slots: slotsOf(r.earliest, r.latestEnd), mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank, room: ^uint32(r.atLeast()),
 		factor: ^r.maxCarbon, floor: ^uint32(r.units), org: r.org,
 	}
 }
 
 func (r *bidRecord) queueTag() uint32 {
-	h := uint64(r.org)*0x9e3779b97f4a7c15 ^ uint64(r.duration)*0xc2b2ae3d27d4eb4f ^ uint64(r.maxCarbon)*0x165667b19e3779f9 ^
+	h := uint64(r.earliest)*0xff51afd7ed558ccd ^ uint64(r.latestEnd)*0x94d049bb133111eb ^ uint64(r.org)*0x9e3779b97f4a7c15 ^ uint64(r.duration)*0xc2b2ae3d27d4eb4f ^ uint64(r.maxCarbon)*0x165667b19e3779f9 ^
 		uint64(r.takeOrPay)*0x27d4eb2f165667c5 ^ uint64(r.regions)*0xd6e8feb86659fd93 ^ uint64(r.carbonPrice)*0xa0761d6478bd642f
-	return uint32(h >> 32)
+	return uint32(h >> 40)
 }
 
 // indexBid puts a resting bid into its queue or a lot of its own.
@@ -282,10 +282,10 @@ func (b *Book) indexBid(slot uint32) {
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		order := l.order()
-		leaf, at = b.demand.seek(t.root, l.z(), order)
+		key := l.key()
+		leaf, at = b.demand.seek(t.root, key)
 		n := b.demand.nodes.at(leaf)
-		for i := at; !l.alone && i < int(n.n) && n.order[i] == order; i++ {
+		for i := at; !l.alone && i < int(n.n) && n.key[i] == key; i++ {
 			queue := b.demand.lots.at(n.ref[i])
 			if !queue.alone && queue.lo == l.lo && queue.hi == l.hi && *b.bidTerms.at(queue.terms) == terms {
 				b.joinBid(n.ref[i], slot)

@@ -58,7 +58,7 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 	}
 	s := &b.turns
 	s.begin(len(b.bidClasses.all), filter{
-		mask: 1 << (q.Region & 63), lo: uint32(q.To), hi: uint32(q.From), length: ^uint32(q.To - q.From),
+		any: slotsOf(uint32(q.From), uint32(q.To)), mask: 1 << (q.Region & 63), lo: uint32(q.To), hi: uint32(q.From), length: ^uint32(q.To - q.From),
 		floor: ^uint32(0), org: nobody,
 	}, 0)
 	for id := range b.bidClasses.all {

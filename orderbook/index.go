@@ -2,26 +2,29 @@ package orderbook
 
 import "math/bits"
 
-// The index finds, among lots that differ in time, price and much else, those
+// The index finds, among lots that differ in price, time and much else, those
 // that may meet an order, best first, without reading the others.
 //
-// A lot is a point (lo, hi) in time and a rank, lower ranks being better. What
-// an order can meet is always of the form lo <= A and hi >= B: an offer's free
-// stretch [lo, hi) must begin by the bid's latest start and end after its
-// earliest end; a bid's earliest end lo must not be after the stretch's end, nor
-// its latest start hi before the stretch's beginning. So lots lie in a tree in
-// the Z-order of (lo, hi), in which neighbours are near in both, and each tree
-// entry carries bounds of all that is beneath it. A search reads only nodes whose
-// bounds still allow a better match than it has.
+// Lots lie in trees in the order of their rank, lower ranks being better; those
+// that differ in what their carbon costs are in groups by that, each in order.
+// Each tree entry carries bounds of all that is beneath it: what an order can meet
+// is always of the form lo <= A, hi >= B, and so on. (An offer's free stretch
+// [lo, hi) must begin by the bid's latest start and end after its earliest end; a
+// bid's earliest end lo must not be after the stretch's end, nor its latest start
+// hi before the stretch's beginning.) A search reads only nodes whose bounds still
+// allow a better match than it has. Where few lots are eligible it passes over
+// the others in the order of price at a few nanoseconds each; where none is, for
+// one reason that all share, the bounds say so near the root.
 
 // fanout is the number of entries of a tree node. A node is split when it is
 // full and joined with its neighbour when both together are half of that.
 const fanout = 32
 
 // bounds is what holds for all lots beneath a tree entry: the least lo, rank,
-// factor and floor, the greatest hi, length and room, the union of masks, and the
-// organisation if it is one and the same.
+// factor and floor, the greatest hi, length and room, the union of slots and masks,
+// and the organisation if it is one and the same.
 type bounds struct {
+	slots  slots
 	mask   uint64
 	lo     uint32
 	hi     uint32
@@ -40,12 +43,52 @@ const (
 	nobody   = manyOrgs - 1
 )
 
+// slots are the parts of time that something shares a minute with: bit i stands
+// for the six hours from 6i after 1970, modulo 32 days.
+type slots [2]uint64
+
+const (
+	slotMinutes = 6 * 60
+	slotCount   = 128
+)
+
+// slotsOf are the slots that [lo, hi) shares a minute with.
+func slotsOf(lo, hi uint32) slots {
+	first, last := lo/slotMinutes, (hi-1)/slotMinutes
+	if hi <= lo {
+		return slots{}
+	}
+	if last-first >= slotCount-1 {
+		return slots{^uint64(0), ^uint64(0)}
+	}
+	from, to := first%slotCount, last%slotCount
+	if from <= to {
+		return between(from, to)
+	}
+	up, down := between(from, slotCount-1), between(0, to)
+	return slots{up[0] | down[0], up[1] | down[1]}
+}
+
+// between has the bits from one up to another, both included.
+func between(from, to uint32) slots {
+	var s slots
+	for word := range s {
+		low, high := max(int(from)-64*word, 0), min(int(to)-64*word, 63)
+		if low <= high {
+			s[word] = ^uint64(0) >> (63 - high) &^ (1<<low - 1)
+		}
+	}
+	return s
+}
+
 // nothing are the bounds of no lots.
 var nothing = bounds{lo: ^uint32(0), rank: ^uint32(0), factor: ^uint32(0), floor: ^uint32(0)}
 
 // widen extends the bounds to cover more and reports whether they changed.
 func (b *bounds) widen(c *bounds) bool {
 	was := *b
+	b.slots[0] |= c.slots[0]
+	b.slots[1] |= c.slots[1]
 	b.mask |= c.mask
 	b.lo, b.hi = min(b.lo, c.lo), max(b.hi, c.hi)
 	b.length, b.room = max(b.length, c.length), max(b.room, c.room)
@@ -61,6 +104,8 @@ func (b *bounds) widen(c *bounds) bool {
 
 // filter is what a search asks of bounds.
 type filter struct {
+	all    slots // must be there
+	any    slots // one must be there
 	mask   uint64
 	lo     uint32 // at most
 	hi     uint32 // at least
@@ -74,22 +119,19 @@ type filter struct {
 // passes reports whether something beneath the bounds may be what is sought.
 func (f *filter) passes(b *bounds) bool {
 	return b.lo <= f.lo && b.hi >= f.hi && b.length >= f.length && b.room >= f.room &&
-		b.factor <= f.factor && b.floor <= f.floor && b.org != f.org && b.mask&f.mask != 0
+		b.factor <= f.factor && b.floor <= f.floor && b.org != f.org && b.mask&f.mask != 0 &&
+		f.all[0]&^b.slots[0]|f.all[1]&^b.slots[1] == 0 && f.any[0]&b.slots[0]|f.any[1]&b.slots[1] != 0
 }
 
-// node is an inner node or a leaf. The key of an entry is (z, order). An inner
-// node's entries are sorted by key; those of a leaf by order, the best rank first,
-// because which leaf a lot is in says enough of its key.
+// node is an inner node or a leaf; its entries are sorted by key.
 type node struct {
 	parent   uint32
 	n        int32
 	leaf     bool
 	struck   bool // has entries that were struck out
-	mixed    bool // a leaf has entries of several places
 	removals uint8
 	tree     uint32
-	z        [fanout]uint64 // place; of an inner node's entry, that of its first lot when it was made
-	order    [fanout]uint64 // rank, then what tells lots of one rank apart
+	key      [fanout]uint64 // of an inner node's entry, that of its first lot when it was made
 	ref      [fanout]uint32 // lot or node
 	sums     [fanout]bounds
 }
@@ -111,16 +153,12 @@ type lot struct {
 	alone  bool
 }
 
-// z places a lot: by its group, then in the Z-order of its times, in which
-// neighbours are near in both.
-func (l *lot) z() uint64 { return zOf(l.group, l.lo, l.hi) }
-
-// zOf drops the last bits of times to make room for the group: the place is for
-// nearness only, and bounds are exact.
-func zOf(group uint8, lo, hi uint32) uint64 {
-	const dropped = 4
-	return uint64(group)<<(64-2*dropped) | spread(lo>>dropped)<<1 | spread(hi>>dropped)
+// keyOf orders lots: by group, then rank, then tag, of which 24 bits are enough.
+func keyOf(group uint8, rank, tag uint32) uint64 {
+	return uint64(group)<<56 | uint64(rank)<<24 | uint64(tag&(1<<24-1))
 }
+
+func (l *lot) key() uint64 { return keyOf(l.group, l.rank, l.tag) }
 
 // logarithm numbers factors so that those of one number are within a quarter of
 // each other.
@@ -131,8 +169,6 @@ func logarithm(v uint32) uint8 {
 	}
 	return uint8(length*4) + uint8(v>>(length-3)&3)
 }
-
-func (l *lot) order() uint64 { return uint64(l.rank)<<32 | uint64(l.tag) }
 
 // tree is an index over some lots; several trees share the nodes of one index.
 type tree struct {
@@ -147,38 +183,13 @@ type index struct {
 	dirty []uint32 // leaves with entries that were struck out
 }
 
-// spread puts a zero bit before each bit.
-func spread(v uint32) uint64 {
-	x := uint64(v)
-	x = (x | x<<16) & 0x0000ffff0000ffff
-	x = (x | x<<8) & 0x00ff00ff00ff00ff
-	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
-	x = (x | x<<2) & 0x3333333333333333
-	x = (x | x<<1) & 0x5555555555555555
-	return x
-}
-
-// before counts the entries of an inner node with a key below (z, order),
-// without branches that depend on the keys.
-func (n *node) before(z, order uint64) int {
+// before counts the entries with a key below one, without branches that depend
+// on the keys.
+func (n *node) before(key uint64) int {
 	low, length := 0, int(n.n)
 	for length > 0 {
 		half := (length + 1) >> 1
-		i := (low + half - 1) & (fanout - 1)
-		_, below := bits.Sub64(n.order[i], order, 0)
-		_, below = bits.Sub64(n.z[i], z, below)
-		low += half & -int(below)
-		length -= half
-	}
-	return low
-}
-
-// ahead counts the entries of a leaf with an order below one.
-func (n *node) ahead(order uint64) int {
-	low, length := 0, int(n.n)
-	for length > 0 {
-		half := (length + 1) >> 1
-		_, below := bits.Sub64(n.order[(low+half-1)&(fanout-1)], order, 0)
+		_, below := bits.Sub64(n.key[(low+half-1)&(fanout-1)], key, 0)
 		low += half & -int(below)
 		length -= half
 	}
@@ -186,15 +197,15 @@ func (n *node) ahead(order uint64) int {
 }
 
 // seek finds the leaf and the position in it at which a key belongs.
-func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
+func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
 	for {
 		n := x.nodes.at(root)
+		i := n.before(key)
 		if n.leaf {
-			return root, n.ahead(order)
+			return root, i
 		}
 		// The child whose first key is the last one not above the key.
-		i := n.before(z, order)
-		if i == int(n.n) || n.z[i] != z || n.order[i] != order {
+		if i == int(n.n) || n.key[i] != key {
 			i--
 		}
 		root = n.ref[max(i, 0)]
@@ -204,18 +215,15 @@ func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
 // insert puts a lot where seek said it belongs.
 func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 	l := x.lots.at(id)
-	z, order := l.z(), l.order()
 	n := x.nodes.at(leaf)
 	if n.n == fanout {
-		right, firstZ, firstOrder := x.split(t, leaf)
-		if z > firstZ || z == firstZ && order >= firstOrder {
+		if right := x.split(t, leaf); at > int(n.n) {
+			at -= int(n.n)
 			leaf = right
+			n = x.nodes.at(leaf)
 		}
-		n = x.nodes.at(leaf)
-		at = n.ahead(order)
 	}
-	n.mixed = n.mixed || n.n > 0 && n.z[0] != z
-	n.open(at, z, order, id, sum)
+	n.open(at, l.key(), id, sum)
 	l.leaf = leaf
 	x.widen(t, leaf, sum)
 }
@@ -224,7 +232,7 @@ func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 func (x *index) start(t *tree, id uint32, sum *bounds) {
 	l := x.lots.at(id)
 	t.root = x.newNode(l.tree, true)
-	x.nodes.at(t.root).open(0, l.z(), l.order(), id, sum)
+	x.nodes.at(t.root).open(0, l.key(), id, sum)
 	l.leaf = t.root
 	t.sum = *sum
 }
@@ -232,26 +240,24 @@ func (x *index) start(t *tree, id uint32, sum *bounds) {
 func (x *index) newNode(tree uint32, leaf bool) uint32 {
 	id := x.nodes.take()
 	n := x.nodes.at(id)
-	n.parent, n.n, n.leaf, n.struck, n.mixed, n.removals, n.tree = 0, 0, leaf, false, false, 0, tree
+	n.parent, n.n, n.leaf, n.struck, n.removals, n.tree = 0, 0, leaf, false, 0, tree
 	return id
 }
 
 // open makes room at a position and fills it.
-func (n *node) open(at int, z, order uint64, ref uint32, sum *bounds) {
+func (n *node) open(at int, key uint64, ref uint32, sum *bounds) {
 	end := int(n.n)
-	copy(n.z[at+1:end+1], n.z[at:end])
-	copy(n.order[at+1:end+1], n.order[at:end])
+	copy(n.key[at+1:end+1], n.key[at:end])
 	copy(n.ref[at+1:end+1], n.ref[at:end])
 	copy(n.sums[at+1:end+1], n.sums[at:end])
-	n.z[at], n.order[at], n.ref[at], n.sums[at] = z, order, ref, *sum
+	n.key[at], n.ref[at], n.sums[at] = key, ref, *sum
 	n.n++
 }
 
 // close takes an entry out.
 func (n *node) close(at int) {
 	end := int(n.n)
-	copy(n.z[at:end-1], n.z[at+1:end])
-	copy(n.order[at:end-1], n.order[at+1:end])
+	copy(n.key[at:end-1], n.key[at+1:end])
 	copy(n.ref[at:end-1], n.ref[at+1:end])
 	copy(n.sums[at:end-1], n.sums[at+1:end])
 	n.n--
@@ -267,19 +273,21 @@ func (n *node) place(ref uint32) int {
 	panic("orderbook: a tree holds what names it")
 }
 
-// split moves the upper half of a full node, by key, into a new one and returns
-// that and its first key.
-func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder uint64) {
+// split moves the upper half of a full node into a new one and returns that.
+func (x *index) split(t *tree, id uint32) uint32 {
 	n := x.nodes.at(id)
-	rightID = x.newNode(n.tree, n.leaf)
+	rightID := x.newNode(n.tree, n.leaf)
 	right := x.nodes.at(rightID)
-	least, first := n.divide(right)
-	firstZ, firstOrder = first[0], first[1]
+	const half = fanout / 2
+	right.n = int32(copy(right.key[:], n.key[half:n.n]))
+	copy(right.ref[:], n.ref[half:n.n])
+	copy(right.sums[:], n.sums[half:n.n])
+	n.n = half
 	x.adopt(rightID)
 	if n.parent == 0 {
 		root := x.newNode(n.tree, false)
 		sum := n.cover()
-		x.nodes.at(root).open(0, least[0], least[1], id, &sum)
+		x.nodes.at(root).open(0, n.key[0], id, &sum)
 		n.parent = root
 		t.root = root
 	}
@@ -290,72 +298,22 @@ func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder ui
 	if at == 0 {
 		// The first child has what is below its key, too; now it has a neighbour
 		// that may begin below it.
-		parent.z[0], parent.order[0] = least[0], least[1]
+		parent.key[0] = n.key[0]
 	}
 	if parent.n == fanout {
-		upper, _, _ := x.split(t, parentID)
-		if at >= int(parent.n) {
+		if upper := x.split(t, parentID); at >= int(parent.n) {
 			at -= int(parent.n)
 			parentID = upper
 			parent = x.nodes.at(parentID)
 		}
 	}
 	sum := right.cover()
-	parent.open(at+1, firstZ, firstOrder, rightID, &sum)
+	parent.open(at+1, right.key[0], rightID, &sum)
 	right.parent = parentID
 	// Where the parent was split, what is above it was made to cover only what
 	// it then had.
 	x.widen(t, parentID, &sum)
-	return rightID, firstZ, firstOrder
-}
-
-// divide moves the half with the greater keys to an empty node, and returns the
-// first key of each half.
-func (n *node) divide(right *node) (least, first [2]uint64) {
-	// Positions by key; those of an inner node are sorted already.
-	var by [fanout]uint8
-	for i := range by {
-		at := i
-		for at > 0 && n.below(i, int(by[at-1])) {
-			by[at] = by[at-1]
-			at--
-		}
-		by[at] = uint8(i)
-	}
-	const half = fanout / 2
-	var moves [fanout]bool
-	for _, i := range by[half:] {
-		moves[i] = true
-	}
-	least = [2]uint64{n.z[by[0]], n.order[by[0]]}
-	first = [2]uint64{n.z[by[half]], n.order[by[half]]}
-	kept := 0
-	for i := range int(n.n) {
-		to, at := n, kept
-		if moves[i] {
-			to, at = right, int(right.n)
-			right.n++
-		} else {
-			kept++
-		}
-		to.z[at], to.order[at], to.ref[at], to.sums[at] = n.z[i], n.order[i], n.ref[i], n.sums[i]
-	}
-	n.n = int32(kept)
-	n.mix()
-	right.mix()
-	return least, first
-}
-
-func (n *node) below(i, j int) bool {
-	return n.z[i] < n.z[j] || n.z[i] == n.z[j] && n.order[i] < n.order[j]
-}
-
-// mix notes whether a leaf has entries of several places.
-func (n *node) mix() {
-	n.mixed = false
-	for _, z := range n.z[:n.n] {
-		n.mixed = n.mixed || z != n.z[0]
-	}
+	return rightID
 }
 
 // adopt tells what is beneath a node where it now is.
@@ -426,7 +384,7 @@ func (x *index) sweep(trees []tree) {
 				continue
 			}
 			if kept != i {
-				n.z[kept], n.order[kept], n.ref[kept], n.sums[kept] = n.z[i], n.order[i], n.ref[i], n.sums[i]
+				n.key[kept], n.ref[kept], n.sums[kept] = n.key[i], n.ref[i], n.sums[i]
 			}
 			kept++
 		}
@@ -493,56 +451,31 @@ func (x *index) join(parent *node, at int) bool {
 	if right.struck || n.n+right.n > fanout/2 {
 		return false
 	}
-	if n.leaf {
-		n.merge(right)
-	} else {
-		end := int(n.n)
-		copy(n.z[end:], right.z[:right.n])
-		copy(n.order[end:], right.order[:right.n])
-		copy(n.ref[end:], right.ref[:right.n])
-		copy(n.sums[end:], right.sums[:right.n])
-		n.n += right.n
+	end := int(n.n)
+	copy(n.key[end:], right.key[:right.n])
+	copy(n.ref[end:], right.ref[:right.n])
+	copy(n.sums[end:], right.sums[:right.n])
+	if !n.leaf {
 		// Keys below the first of the right node's may lie beneath that, down to
 		// the right node's own.
-		n.z[end], n.order[end] = parent.z[at+1], parent.order[at+1]
+		n.key[end] = parent.key[at+1]
 	}
+	n.n += right.n
 	x.adopt(id)
 	parent.close(at + 1)
 	x.nodes.give(rightID)
 	return true
 }
 
-// merge takes the entries of another leaf in among its own.
-func (n *node) merge(right *node) {
-	i, j := int(n.n)-1, int(right.n)-1
-	n.n += right.n
-	for at := int(n.n) - 1; j >= 0; at-- {
-		from, k := right, j
-		if i >= 0 && n.order[i] > right.order[j] {
-			from, k = n, i
-			i--
-		} else {
-			j--
-		}
-		n.z[at], n.order[at], n.ref[at], n.sums[at] = from.z[k], from.order[k], from.ref[k], from.sums[k]
-	}
-	n.mix()
-}
-
 // tightened are the bounds of a node of which entries were taken out, given what
-// they were. A leaf whose lots lie in one place in time differs in little but
-// rank, so mostly only that is looked at; bounds that are too wide cost a look
-// beneath, no wrong match.
+// they were. Mostly only the rank is looked at, and sometimes all: bounds that are
+// too wide cost a look beneath, no wrong match.
 func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	n.removals++
-	if !rankOnly || n.removals%16 == 0 || n.mixed {
+	if !rankOnly || n.removals%8 == 0 {
 		return n.cover()
 	}
 	sum := *was
-	if n.leaf {
-		sum.rank = n.sums[0].rank
-		return sum
-	}
 	sum.rank = n.sums[0].rank
 	for i := 1; i < int(n.n); i++ {
 		sum.rank = min(sum.rank, n.sums[i].rank)

@@ -130,7 +130,7 @@ func (b *Book) queued(slot uint32) bool {
 // bounds of a lot of an offer. The mask folds providers.
 func (o *offerRecord) bounds(l *lot) bounds {
 	return bounds{
-		mask: 1 << (o.provider & 63), lo: l.lo, hi: l.hi, length: l.hi - l.lo, rank: l.rank, room: l.room,
+		slots: slotsOf(l.lo, l.hi), mask: 1 << (o.provider & 63), lo: l.lo, hi: l.hi, length: l.hi - l.lo, rank: l.rank, room: l.room,
 		factor: o.factor, floor: uint32(o.minFill), org: o.org,
 	}
 }
@@ -154,7 +154,7 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 		b.supply.start(t, id, &sum)
 		return
 	}
-	leaf, at := b.supply.seek(t.root, l.z(), l.order())
+	leaf, at := b.supply.seek(t.root, l.key())
 	b.supply.insert(t, leaf, at, id, &sum)
 }
 
@@ -201,26 +201,26 @@ func (b *Book) giveLot(id uint32) {
 	b.supply.lots.give(id)
 }
 
-// queueTag tells queues of one window and price apart by what else they ask.
+// queueTag tells queues of one price apart by what else they ask.
 func (o *offerRecord) queueTag() uint32 {
-	h := uint64(o.provider)*0x9e3779b97f4a7c15 ^ uint64(o.factor)*0xc2b2ae3d27d4eb4f ^
+	h := uint64(o.from)*0xff51afd7ed558ccd ^ uint64(o.to)*0xd6e8feb86659fd93 ^ uint64(o.provider)*0x9e3779b97f4a7c15 ^ uint64(o.factor)*0xc2b2ae3d27d4eb4f ^
 		uint64(o.minDuration)*0x165667b19e3779f9 ^ uint64(o.takeOrPay)*0x27d4eb2f165667c5
-	return uint32(h >> 32)
+	return uint32(h >> 40)
 }
 
 // enqueue puts an offer into its queue, behind those that came before it.
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
 	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), logarithm(o.factor)
-	z, order := zOf(group, o.from, o.to), uint64(rank)<<32|uint64(tag)
+	key := keyOf(group, rank, tag)
 	t := &b.trees[o.class]
 	terms := o.terms()
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		leaf, at = b.supply.seek(t.root, z, order)
+		leaf, at = b.supply.seek(t.root, key)
 		n := b.supply.nodes.at(leaf)
-		for i := at; i < int(n.n) && n.order[i] == order; i++ {
+		for i := at; i < int(n.n) && n.key[i] == key; i++ {
 			l := b.supply.lots.at(n.ref[i])
 			if !l.alone && l.lo == o.from && l.hi == o.to && *b.offerTerms.at(l.terms) == terms {
 				b.join(n.ref[i], slot)

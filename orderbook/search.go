@@ -36,7 +36,10 @@ func (b *Book) beginSearch(bid *Bid) {
 		return
 	}
 	s.begin(len(b.classes), filter{
-		lo: uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
+		// Every lease covers what is between its latest start and earliest end.
+		all: slotsOf(uint32(latest), uint32(s.terms.first.Add(s.terms.d))),
+		any: slotsOf(uint32(s.terms.first), uint32(s.terms.end)),
+		lo:  uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
 		floor: uint32(bid.Units), org: uint32(bid.Org), mask: providerMask(&bid.Providers),
 	}, int64(bid.Limit))
 	if s.generation++; s.generation == 0 {

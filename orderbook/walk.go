@@ -171,15 +171,18 @@ func (w *walk) enter(x *index, t *tree, class uint32, s scale) {
 // open puts the best entry of a node that may be of use into the heap.
 func (w *walk) open(x *index, id, class uint32) {
 	n := x.nodes.at(id)
-	if w.filter.factor = w.scales[class].factor; n.leaf {
+	if w.filter.factor = w.scales[class].factor; n.sorted() {
 		w.seekLot(n, id, class, 0)
 		return
 	}
-	w.seekChild(n, id, class, math.MinInt64, -1)
+	w.seekEntry(n, id, class, math.MinInt64, -1)
 }
 
-// seekChild puts the best child into the heap that comes after a key and position.
-func (w *walk) seekChild(n *node, id, class uint32, after int64, at int) {
+// sorted reports whether a node is a leaf whose lots are all of one group.
+func (n *node) sorted() bool { return n.leaf && n.key[0]>>56 == n.key[n.n-1]>>56 }
+
+// seekEntry puts the best entry into the heap that comes after a key and position.
+func (w *walk) seekEntry(n *node, id, class uint32, after int64, at int) {
 	s := &w.scales[class]
 	best, found := int64(math.MaxInt64), -1
 	for j := range int(n.n) {
@@ -191,7 +194,11 @@ func (w *walk) seekChild(n *node, id, class uint32, after int64, at int) {
 		best, found = key, j
 	}
 	if found >= 0 {
-		w.heap.push(item{key: best, kind: itemChild, ref: id, class: class, at: uint16(found)})
+		kind := itemChild
+		if n.leaf {
+			kind = itemLot
+		}
+		w.heap.push(item{key: best, kind: kind, ref: id, class: class, at: uint16(found)})
 	}
 }
 
@@ -228,12 +235,16 @@ func (n *node) leastFactor() uint32 {
 // follow opens a place in a tree. Where that is a lot it returns it.
 func (w *walk) follow(x *index, i *item) (lot uint32, ok bool) {
 	n := x.nodes.at(i.ref)
-	if w.filter.factor = w.scales[i.class].factor; i.kind == itemLot {
-		lot = n.ref[i.at]
+	w.filter.factor = w.scales[i.class].factor
+	entry := n.ref[i.at]
+	if n.sorted() {
 		w.seekLot(n, i.ref, i.class, int(i.at)+1)
-		return lot, true
+		return entry, true
 	}
-	w.open(x, n.ref[i.at], i.class)
-	w.seekChild(n, i.ref, i.class, i.key, int(i.at))
+	w.seekEntry(n, i.ref, i.class, i.key, int(i.at))
+	if n.leaf {
+		return entry, true
+	}
+	w.open(x, entry, i.class)
 	return 0, false
 }

@@ -1,7 +1,6 @@
 package orderbook
 
 import (
-	"math"
 	"slices"
 
 	"github.com/corehour/corehour"
@@ -83,14 +82,16 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	if from >= to {
 		return false
 	}
-	low, high, room := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to), corehour.Units(o.free)
 	if o.steps != 0 {
-		room, low, high = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
-		low = max(low, b.now)
-	}
-	if room < corehour.Units(o.minFill) || low >= high {
+		if room, _, _ := b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill)); room < corehour.Units(o.minFill) {
+			return false
+		}
+	} else if o.free < o.minFill {
 		return false
 	}
+	// What is asked here must hold for any lease of the offer, because that is
+	// where an all-or-none bid has its place among the others.
+	low, high := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
 	c := &b.classes[o.class]
 	s.slot = slot
 	s.rate = corehour.CarbonRate(o.factor)
@@ -98,8 +99,9 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(low, high)), 1)
 	}
 	s.begin(len(b.bidClasses.all), filter{
-		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low), length: ^uint32(high - low), room: ^uint32(room),
-		factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill), org: o.org,
+		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low),
+		length: ^uint32(high - low), room: ^uint32(o.units), factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill),
+		org: o.org,
 	}, -o.price)
 	for id := range b.bidClasses.all {
 		b.enterBidClass(uint32(id), c)
@@ -131,7 +133,7 @@ func (b *Book) enterBidClass(id uint32, of *offerClass) {
 	if c.regions != 0 && c.regions != anyRegions && !b.regions.at(c.regions).Has(of.region) {
 		return
 	}
-	s.enter(&b.demand, t, id, scaleOfLimits(corehour.CarbonCost(c.price, s.rate), s.filter.factor))
+	s.enter(t, id, scaleOfLimits(corehour.CarbonCost(c.price, s.rate), s.filter.factor))
 }
 
 // nextTurn finds the bid that would pay most for what is left, and the lease of
@@ -143,7 +145,7 @@ func (b *Book) nextTurn() (item, bool) {
 		lot := i.ref
 		switch i.kind {
 		case itemLease:
-			if uint32(i.at) == s.version&math.MaxUint16 {
+			if i.at == s.version {
 				return i, true
 			}
 		default:
@@ -181,7 +183,7 @@ func (b *Book) turnOf(id, class uint32) (item, bool) {
 	}
 	return item{
 		key: int64(best.effective) - int64(b.offers.at(s.slot).price) - r.limit, major: r.arrival, minor: uint64(best.at),
-		ref: id, class: class, at: uint16(s.version), kind: itemLease,
+		ref: id, class: class, at: s.version, kind: itemLease,
 	}, true
 }
 

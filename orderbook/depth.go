@@ -63,7 +63,7 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 	}, 0)
 	for id := range b.bidClasses.all {
 		if t := &b.bidClasses.trees[id]; t.root != 0 {
-			s.enter(&b.demand, t, uint32(id), scaleOfLimits(0, ^uint32(0)))
+			s.enter(t, uint32(id), scaleOfLimits(0, ^uint32(0)))
 		}
 	}
 	for len(s.heap) > 0 {

@@ -94,7 +94,7 @@ func (b *bounds) widen(c *bounds) bool {
 	b.length, b.room = max(b.length, c.length), max(b.room, c.room)
 	b.rank, b.factor, b.floor = min(b.rank, c.rank), min(b.factor, c.factor), min(b.floor, c.floor)
 	switch {
-	case was.mask == 0:
+	case was == nothing:
 		b.org = c.org
 	case b.org != c.org:
 		b.org = manyOrgs

@@ -100,7 +100,7 @@ func (b *Book) enterClass(class uint32) {
 			k.factor = s.terms.mostEnergy(z.least)
 		}
 	}
-	s.enter(&b.supply, t, class, k)
+	s.enter(t, class, k)
 }
 
 // leastExposure is the least intensity x minutes that any lease of the bid in a

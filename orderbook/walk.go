@@ -20,7 +20,7 @@ type item struct {
 	minor uint64 // and then: the offer's arrival; or just the start
 	ref   uint32 // node, lot or order
 	class uint32
-	at    uint16 // position in a node, or version of a lease
+	at    uint32 // position in a node, or version of a lease
 	kind  itemKind
 }
 
@@ -28,7 +28,8 @@ type item struct {
 type itemKind uint8
 
 const (
-	itemChild  itemKind = iota // an entry of an inner node
+	itemRoot   itemKind = iota // a tree
+	itemChild                  // an entry of an inner node
 	itemLot                    // an entry of a leaf
 	itemLease                  // a lease that can be had of a lot
 	itemSingle                 // a lease that can be had of one offer, whatever lot it is in
@@ -158,13 +159,14 @@ func (w *walk) begin(classes int, f filter, cut int64) {
 }
 
 // enter puts the tree of a class into the walk if it may have something.
-func (w *walk) enter(x *index, t *tree, class uint32, s scale) {
-	if s.least(t.sum.rank, t.sum.factor) > w.cut {
+func (w *walk) enter(t *tree, class uint32, s scale) {
+	key := s.least(t.sum.rank, t.sum.factor)
+	if key > w.cut {
 		return
 	}
 	if w.filter.factor = s.factor; w.filter.passes(&t.sum) {
 		w.scales[class] = s
-		w.open(x, t.root, class)
+		w.heap.push(item{key: key, kind: itemRoot, ref: t.root, class: class})
 	}
 }
 
@@ -198,7 +200,7 @@ func (w *walk) seekEntry(n *node, id, class uint32, after int64, at int) {
 		if n.leaf {
 			kind = itemLot
 		}
-		w.heap.push(item{key: best, kind: kind, ref: id, class: class, at: uint16(found)})
+		w.heap.push(item{key: best, kind: kind, ref: id, class: class, at: uint32(found)})
 	}
 }
 
@@ -218,7 +220,7 @@ func (w *walk) seekLot(n *node, id, class uint32, from int) {
 			return
 		}
 		if w.filter.passes(sum) && s.least(sum.rank, sum.factor) <= w.cut {
-			w.heap.push(item{key: key, kind: itemLot, ref: id, class: class, at: uint16(j)})
+			w.heap.push(item{key: key, kind: itemLot, ref: id, class: class, at: uint32(j)})
 			return
 		}
 	}
@@ -234,6 +236,10 @@ func (n *node) leastFactor() uint32 {
 
 // follow opens a place in a tree. Where that is a lot it returns it.
 func (w *walk) follow(x *index, i *item) (lot uint32, ok bool) {
+	if i.kind == itemRoot {
+		w.open(x, i.ref, i.class)
+		return 0, false
+	}
 	n := x.nodes.at(i.ref)
 	w.filter.factor = w.scales[i.class].factor
 	entry := n.ref[i.at]

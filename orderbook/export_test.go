@@ -96,6 +96,9 @@ func (x *index) checkNode(id, parent, number uint32, low, high uint64, sumOf fun
 		var beneath bounds
 		var err error
 		key := n.key[i]
+		if n.ranks[i] != n.sums[i].rank {
+			return sum, fmt.Errorf("entry %d of node %d has two ranks", i, id)
+		}
 		if n.leaf {
 			l := x.lots.at(n.ref[i])
 			switch {

@@ -131,6 +131,7 @@ type node struct {
 	struck   bool // has entries that were struck out
 	removals uint8
 	tree     uint32
+	ranks    [fanout]uint32 // those of sums, together, because most entries are turned away by theirs
 	key      [fanout]uint64 // of an inner node's entry, that of its first lot when it was made
 	ref      [fanout]uint32 // lot or node
 	sums     [fanout]bounds
@@ -244,13 +245,17 @@ func (x *index) newNode(tree uint32, leaf bool) uint32 {
 	return id
 }
 
+// set changes the bounds of an entry.
+func (n *node) set(at int, sum bounds) { n.sums[at], n.ranks[at] = sum, sum.rank }
+
 // open makes room at a position and fills it.
 func (n *node) open(at int, key uint64, ref uint32, sum *bounds) {
 	end := int(n.n)
 	copy(n.key[at+1:end+1], n.key[at:end])
 	copy(n.ref[at+1:end+1], n.ref[at:end])
 	copy(n.sums[at+1:end+1], n.sums[at:end])
-	n.key[at], n.ref[at], n.sums[at] = key, ref, *sum
+	copy(n.ranks[at+1:end+1], n.ranks[at:end])
+	n.key[at], n.ref[at], n.sums[at], n.ranks[at] = key, ref, *sum, sum.rank
 	n.n++
 }
 
@@ -260,6 +265,7 @@ func (n *node) close(at int) {
 	copy(n.key[at:end-1], n.key[at+1:end])
 	copy(n.ref[at:end-1], n.ref[at+1:end])
 	copy(n.sums[at:end-1], n.sums[at+1:end])
+	copy(n.ranks[at:end-1], n.ranks[at+1:end])
 	n.n--
 }
 
@@ -282,6 +288,7 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	right.n = int32(copy(right.key[:], n.key[half:n.n]))
 	copy(right.ref[:], n.ref[half:n.n])
 	copy(right.sums[:], n.sums[half:n.n])
+	copy(right.ranks[:], n.ranks[half:n.n])
 	n.n = half
 	x.adopt(rightID)
 	if n.parent == 0 {
@@ -294,7 +301,7 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	parentID := n.parent
 	parent := x.nodes.at(parentID)
 	at := parent.place(id)
-	parent.sums[at] = n.cover()
+	parent.set(at, n.cover())
 	if at == 0 {
 		// The first child has what is below its key, too; now it has a neighbour
 		// that may begin below it.
@@ -346,9 +353,11 @@ func (x *index) widen(t *tree, id uint32, sum *bounds) {
 			return
 		}
 		parent := x.nodes.at(parentID)
-		if !parent.sums[parent.place(id)].widen(sum) {
+		at := parent.place(id)
+		if !parent.sums[at].widen(sum) {
 			return
 		}
+		parent.ranks[at] = parent.sums[at].rank
 		id = parentID
 	}
 }
@@ -384,7 +393,7 @@ func (x *index) sweep(trees []tree) {
 				continue
 			}
 			if kept != i {
-				n.key[kept], n.ref[kept], n.sums[kept] = n.key[i], n.ref[i], n.sums[i]
+				n.key[kept], n.ref[kept], n.sums[kept], n.ranks[kept] = n.key[i], n.ref[i], n.sums[i], n.ranks[i]
 			}
 			kept++
 		}
@@ -433,7 +442,7 @@ func (x *index) settle(t *tree, id uint32) {
 		if sum == was {
 			return
 		}
-		parent.sums[at] = sum
+		parent.set(at, sum)
 		was.rank = sum.rank
 		rankOnly = rankOnly && sum == was
 		id = parentID
@@ -455,6 +464,7 @@ func (x *index) join(parent *node, at int) bool {
 	copy(n.key[end:], right.key[:right.n])
 	copy(n.ref[end:], right.ref[:right.n])
 	copy(n.sums[end:], right.sums[:right.n])
+	copy(n.ranks[end:], right.ranks[:right.n])
 	if !n.leaf {
 		// Keys below the first of the right node's may lie beneath that, down to
 		// the right node's own.
@@ -476,9 +486,9 @@ func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 		return n.cover()
 	}
 	sum := *was
-	sum.rank = n.sums[0].rank
-	for i := 1; i < int(n.n); i++ {
-		sum.rank = min(sum.rank, n.sums[i].rank)
+	sum.rank = n.ranks[0]
+	for _, rank := range n.ranks[1:n.n] {
+		sum.rank = min(sum.rank, rank)
 	}
 	return sum
 }

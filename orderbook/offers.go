@@ -140,7 +140,7 @@ func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
 	o := b.offers.at(slot)
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: logarithm(o.factor), head: slot, room: room, alone: true}
+	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: b.factors.of(o.factor), head: slot, room: room, alone: true}
 	b.placeLot(id, o)
 	return id
 }
@@ -208,10 +208,35 @@ func (o *offerRecord) queueTag() uint32 {
 	return uint32(h >> 40)
 }
 
+// factorGroups numbers factors: the first ones to come by themselves, any others
+// with those within a quarter of them.
+type factorGroups struct {
+	named map[uint32]uint8
+	// The factor asked for last is mostly asked for again.
+	last  uint32
+	group uint8
+}
+
+func (f *factorGroups) of(factor uint32) uint8 {
+	const exact = 128
+	if factor == f.last && len(f.named) > 0 {
+		return f.group
+	}
+	group, ok := f.named[factor]
+	if !ok {
+		if group = exact + logarithm(factor); len(f.named) < exact {
+			group = uint8(len(f.named))
+			f.named[factor] = group
+		}
+	}
+	f.last, f.group = factor, group
+	return group
+}
+
 // enqueue puts an offer into its queue, behind those that came before it.
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
-	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), logarithm(o.factor)
+	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), b.factors.of(o.factor)
 	key := keyOf(group, rank, tag)
 	t := &b.trees[o.class]
 	terms := o.terms()

@@ -141,6 +141,7 @@ func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
 	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: b.factors.of(o.factor), head: slot, room: room, alone: true}
+	l.level = levelOf(l.rank)
 	b.placeLot(id, o)
 	return id
 }
@@ -154,7 +155,7 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 		b.supply.start(t, id, &sum)
 		return
 	}
-	leaf, at := b.supply.seek(t.root, l.key())
+	leaf, at := b.supply.seek(t.root, l.z(), l.order())
 	b.supply.insert(t, leaf, at, id, &sum)
 }
 
@@ -237,15 +238,16 @@ func (f *factorGroups) of(factor uint32) uint8 {
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
 	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), b.factors.of(o.factor)
-	key := keyOf(group, rank, tag)
+	level := levelOf(rank)
+	z, order := zOf(group, level, o.from, o.to), uint64(rank)<<32|uint64(tag)
 	t := &b.trees[o.class]
 	terms := o.terms()
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		leaf, at = b.supply.seek(t.root, key)
+		leaf, at = b.supply.seek(t.root, z, order)
 		n := b.supply.nodes.at(leaf)
-		for i := at; i < int(n.n) && n.key[i] == key; i++ {
+		for i := at; i < int(n.n) && n.order[i] == order; i++ {
 			l := b.supply.lots.at(n.ref[i])
 			if !l.alone && l.lo == o.from && l.hi == o.to && *b.offerTerms.at(l.terms) == terms {
 				b.join(n.ref[i], slot)
@@ -261,7 +263,7 @@ func (b *Book) enqueue(slot uint32) {
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
 	*l = lot{
-		lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, head: slot, tail: slot, last: o.arrival,
+		lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, level: level, head: slot, tail: slot, last: o.arrival,
 		room: uint32(o.free), terms: b.offerTerms.take(),
 	}
 	*b.offerTerms.at(l.terms) = terms

@@ -29,8 +29,7 @@ type itemKind uint8
 const (
 	itemRoot   itemKind = iota // a tree
 	itemChild                  // an entry of an inner node
-	itemCursor                 // an entry of a sorted leaf, after which the others come
-	itemLot                    // an entry of another leaf
+	itemLot                    // an entry of a leaf, after which the others come
 	itemLease                  // a lease that can be had of a lot
 	itemSingle                 // a lease that can be had of one offer, whatever lot it is in
 )
@@ -170,19 +169,15 @@ func (w *walk) enter(t *tree, class uint32, s scale) {
 	}
 }
 
-// open puts the entries of a node that may be of use into the heap; of a sorted
-// leaf the first of them, because the others are no better.
+// open puts the entries of a node that may be of use into the heap; of a leaf,
+// which is sorted by rank, the first of them, because the others are no better.
 func (w *walk) open(x *index, id, class uint32) {
 	n := x.nodes.at(id)
 	s := &w.scales[class]
 	w.filter.factor = s.factor
-	kind := itemChild
 	if n.leaf {
-		if n.sorted() {
-			w.seekLot(n, id, class, 0)
-			return
-		}
-		kind = itemLot
+		w.seekLot(n, id, class, 0)
+		return
 	}
 	most := s.mostRank(w.cut)
 	for j := range int(n.n) {
@@ -191,7 +186,7 @@ func (w *walk) open(x *index, id, class uint32) {
 		}
 		if sum := &n.sums[j]; w.filter.passes(sum) {
 			if key := s.least(sum.rank, sum.factor); key <= w.cut {
-				w.heap.push(item{key: key, kind: kind, ref: id, class: class, at: uint32(j)})
+				w.heap.push(item{key: key, kind: itemChild, ref: id, class: class, at: uint32(j)})
 			}
 		}
 	}
@@ -201,9 +196,6 @@ func (w *walk) open(x *index, id, class uint32) {
 func (s *scale) mostRank(cut int64) uint32 {
 	return uint32(min(max((cut-s.offset)/int64(corehour.Tick), 0), math.MaxUint32))
 }
-
-// sorted reports whether a node is a leaf whose lots are all of one group.
-func (n *node) sorted() bool { return n.leaf && n.key[0]>>56 == n.key[n.n-1]>>56 }
 
 // seekLot puts the next lot of a leaf into the heap, from a position on. Keys of
 // later ones are not lower, because the leaf is sorted by rank and the bound of
@@ -217,7 +209,7 @@ func (w *walk) seekLot(n *node, id, class uint32, from int) {
 	most := s.mostRank(w.cut)
 	for j := from; j < int(n.n) && n.ranks[j] <= most; j++ {
 		if sum := &n.sums[j]; w.filter.passes(sum) && s.least(sum.rank, sum.factor) <= w.cut {
-			w.heap.push(item{key: s.least(sum.rank, factor), kind: itemCursor, ref: id, class: class, at: uint32(j)})
+			w.heap.push(item{key: s.least(sum.rank, factor), kind: itemLot, ref: id, class: class, at: uint32(j)})
 			return
 		}
 	}
@@ -238,16 +230,13 @@ func (w *walk) follow(x *index, i *item) (lot uint32, ok bool) {
 		return 0, false
 	}
 	n := x.nodes.at(i.ref)
-	entry := n.ref[i.at]
-	switch i.kind {
-	case itemChild:
-		w.open(x, entry, i.class)
+	if i.kind == itemChild {
+		w.open(x, n.ref[i.at], i.class)
 		return 0, false
-	case itemCursor:
-		w.filter.factor = w.scales[i.class].factor
-		w.seekLot(n, i.ref, i.class, int(i.at)+1)
 	}
-	return entry, true
+	w.filter.factor = w.scales[i.class].factor
+	w.seekLot(n, i.ref, i.class, int(i.at)+1)
+	return n.ref[i.at], true
 }
 
 // dive goes down to where the lots of a tree may be best and returns the leaf.

@@ -272,7 +272,7 @@ func (b *Book) indexBid(slot uint32) {
 	t := &b.bidClasses.trees[r.class]
 	d := uint32(r.piece())
 	l := lot{
-		lo: r.earliest + d, hi: r.latestEnd - d, rank: ^rankOf(corehour.Price(r.limit)), level: ^levelOf(rankOf(corehour.Price(r.limit))), tag: slot, tree: r.class,
+		lo: r.earliest + d, hi: r.latestEnd - d, rank: ^rankOf(corehour.Price(r.limit)), tag: slot, tree: r.class,
 		head: slot, tail: slot, last: r.arrival, alone: !r.plain(),
 	}
 	terms := r.terms()
@@ -282,10 +282,10 @@ func (b *Book) indexBid(slot uint32) {
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		order := l.order()
-		leaf, at = b.demand.seek(t.root, l.z(), order)
+		key := l.key()
+		leaf, at = b.demand.seek(t.root, key)
 		n := b.demand.nodes.at(leaf)
-		for i := at; !l.alone && i < int(n.n) && n.order[i] == order; i++ {
+		for i := at; !l.alone && i < int(n.n) && n.key[i] == key; i++ {
 			queue := b.demand.lots.at(n.ref[i])
 			if !queue.alone && queue.lo == l.lo && queue.hi == l.hi && *b.bidTerms.at(queue.terms) == terms {
 				b.joinBid(n.ref[i], slot)

@@ -20,7 +20,6 @@ type Book struct {
 	classes    []offerClass
 	trees      []tree // by class
 	classOf    map[offerKind]uint32
-	factors    factorGroups
 	classIn    [corehour.MaxRegions][]uint32 // classes that have lots, by region
 	selling    RegionBits                    // regions in which a class has lots
 
@@ -53,7 +52,6 @@ func New(grid *Grid) *Book {
 	b := &Book{
 		grid: grid, classOf: make(map[offerKind]uint32), groups: make(map[corehour.BidID][]uint32),
 	}
-	b.factors.named = make(map[uint32]uint8)
 	b.bidClasses.named = make(map[bidKind]uint32)
 	b.regions.named = make(map[RegionSet]uint32)
 	return b

@@ -65,11 +65,6 @@ func (b *Book) Check() error {
 	return nil
 }
 
-// place is the key of an entry of a tree.
-type place struct{ z, order uint64 }
-
-func (p place) below(q place) bool { return p.z < q.z || p.z == q.z && p.order < q.order }
-
 func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, error)) error {
 	if len(x.dirty) != 0 {
 		return fmt.Errorf("%d leaves are not swept", len(x.dirty))
@@ -80,7 +75,7 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 		}
 		return nil
 	}
-	sum, err := x.checkNode(t.root, 0, number, place{}, place{^uint64(0), ^uint64(0)}, sumOf)
+	sum, err := x.checkNode(t.root, 0, number, 0, ^uint64(0), sumOf)
 	if err != nil {
 		return err
 	}
@@ -92,7 +87,7 @@ func (x *index) check(t *tree, number uint32, sumOf func(uint32, *lot) (bounds, 
 
 // checkNode checks what is beneath a node: all its keys are at least low and
 // below high.
-func (x *index) checkNode(id, parent, number uint32, low, high place, sumOf func(uint32, *lot) (bounds, error)) (bounds, error) {
+func (x *index) checkNode(id, parent, number uint32, low, high uint64, sumOf func(uint32, *lot) (bounds, error)) (bounds, error) {
 	n, sum := x.nodes.at(id), nothing
 	if n.parent != parent || n.n == 0 || n.tree != number || n.struck {
 		return sum, fmt.Errorf("node %d of %d entries has parent %d and tree %d, want %d and %d", id, n.n, n.parent, n.tree, parent, number)
@@ -100,30 +95,28 @@ func (x *index) checkNode(id, parent, number uint32, low, high place, sumOf func
 	for i := range int(n.n) {
 		var beneath bounds
 		var err error
-		key := place{n.z[i], n.order[i]}
+		key := n.key[i]
 		if n.ranks[i] != n.sums[i].rank {
 			return sum, fmt.Errorf("entry %d of node %d has two ranks", i, id)
 		}
 		if n.leaf {
 			l := x.lots.at(n.ref[i])
 			switch {
-			case key != place{l.z(), l.order()} || l.leaf != id || l.tree != number:
+			case key != l.key() || l.leaf != id || l.tree != number:
 				return sum, fmt.Errorf("lot %d is not where it says", n.ref[i])
-			case key.below(low) || high.below(key) || i > 0 && n.order[i] < n.order[i-1]:
+			case key < low || high < key || i > 0 && key < n.key[i-1]:
 				return sum, fmt.Errorf("lot %d is out of order", n.ref[i])
-			case key.z != n.z[0] && !n.mixed:
-				return sum, fmt.Errorf("leaf %d does not know that it is mixed", id)
 			}
 			beneath, err = sumOf(n.ref[i], l)
 		} else {
 			from, to := key, high
 			if i == 0 {
 				from = low
-			} else if prior := (place{n.z[i-1], n.order[i-1]}); key.below(prior) {
+			} else if key < n.key[i-1] {
 				return sum, fmt.Errorf("child %d of node %d is out of order", i, id)
 			}
 			if i+1 < int(n.n) {
-				to = place{n.z[i+1], n.order[i+1]}
+				to = n.key[i+1]
 			}
 			beneath, err = x.checkNode(n.ref[i], id, number, from, to, sumOf)
 		}

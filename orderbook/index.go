@@ -2,17 +2,19 @@ package orderbook
 
 import "math/bits"
 
-// The index finds, among lots that differ in time, price and much else, those
+// The index finds, among lots that differ in price, time and much else, those
 // that may meet an order, best first, without reading the others.
 //
-// A lot is a point (lo, hi) in time and a rank, lower ranks being better. What
-// an order can meet is always of the form lo <= A and hi >= B: an offer's free
-// stretch [lo, hi) must begin by the bid's latest start and end after its
-// earliest end; a bid's earliest end lo must not be after the stretch's end, nor
-// its latest start hi before the stretch's beginning. So lots lie in a tree in
-// the Z-order of (lo, hi), in which neighbours are near in both, and each tree
-// entry carries bounds of all that is beneath it. A search reads only nodes whose
-// bounds still allow a better match than it has.
+// Lots lie in trees in the order of their rank, lower ranks being better; those
+// that differ in what their carbon costs are in groups by that, each in order.
+// Each tree entry carries bounds of all that is beneath it: what an order can meet
+// is always of the form lo <= A, hi >= B, and so on. (An offer's free stretch
+// [lo, hi) must begin by the bid's latest start and end after its earliest end; a
+// bid's earliest end lo must not be after the stretch's end, nor its latest start
+// hi before the stretch's beginning.) A search reads only nodes whose bounds still
+// allow a better match than it has. Where few lots are eligible it passes over
+// the others in the order of price at a few nanoseconds each; where none is, for
+// one reason that all share, the bounds say so near the root.
 
 // fanout is the number of entries of a tree node. A node is split when it is
 // full and joined with its neighbour when both together are half of that.
@@ -121,20 +123,16 @@ func (f *filter) passes(b *bounds) bool {
 		f.all[0]&^b.slots[0]|f.all[1]&^b.slots[1] == 0 && f.any[0]&b.slots[0]|f.any[1]&b.slots[1] != 0
 }
 
-// node is an inner node or a leaf. The key of an entry is (z, order). An inner
-// node's entries are sorted by key; those of a leaf by order, the best rank first,
-// because which leaf a lot is in says enough of its key.
+// node is an inner node or a leaf; its entries are sorted by key.
 type node struct {
 	parent   uint32
 	n        int32
 	leaf     bool
 	struck   bool // has entries that were struck out
-	mixed    bool // a leaf has entries of several places
 	removals uint8
 	tree     uint32
 	ranks    [fanout]uint32 // those of sums, together, because most entries are turned away by theirs
-	z        [fanout]uint64 // place; of an inner node's entry, that of its first lot when it was made
-	order    [fanout]uint64 // rank, then what tells lots of one rank apart
+	key      [fanout]uint64 // of an inner node's entry, that of its first lot when it was made
 	ref      [fanout]uint32 // lot or node
 	sums     [fanout]bounds
 }
@@ -153,40 +151,15 @@ type lot struct {
 	last   uint64 // no order of the queue arrived later
 	terms  uint32 // what the orders of the queue have in common
 	group  uint8  // lots of one group are near each other
-	level  uint16 // where among all prices the rank is, roughly
 	alone  bool
 }
 
-// z places a lot: by its group, then in the Z-order of level and times, in which
-// neighbours are near in all three.
-func (l *lot) z() uint64 { return zOf(l.group, l.level, l.lo, l.hi) }
-
-// zOf takes times by two hours: the place is for nearness only, and bounds are
-// exact.
-func zOf(group uint8, level uint16, lo, hi uint32) uint64 {
-	return uint64(group)<<56 | spread(uint32(level))<<2 | spread(lo>>7)<<1 | spread(hi>>7)
+// keyOf orders lots: by group, then rank, then tag, of which 24 bits are enough.
+func keyOf(group uint8, rank, tag uint32) uint64 {
+	return uint64(group)<<56 | uint64(rank)<<24 | uint64(tag&(1<<24-1))
 }
 
-// spread puts two zero bits before each of the last 18 bits.
-func spread(v uint32) uint64 {
-	x := uint64(v & (1<<18 - 1))
-	x = (x | x<<32) & 0x001f00000000ffff
-	x = (x | x<<16) & 0x001f0000ff0000ff
-	x = (x | x<<8) & 0x100f00f00f00f00f
-	x = (x | x<<4) & 0x10c30c30c30c30c3
-	x = (x | x<<2) & 0x1249249249249249
-	return x
-}
-
-// levelOf numbers ranks so that near ones have near numbers, however high they
-// are: five bits of length and eleven that follow the first.
-func levelOf(rank uint32) uint16 {
-	length := bits.Len32(rank)
-	if length <= 11 {
-		return uint16(rank)
-	}
-	return uint16(length-11)<<11 | uint16(rank>>(length-12)&(1<<11-1))
-}
+func (l *lot) key() uint64 { return keyOf(l.group, l.rank, l.tag) }
 
 // logarithm numbers factors so that those of one number are within a quarter of
 // each other.
@@ -197,8 +170,6 @@ func logarithm(v uint32) uint8 {
 	}
 	return uint8(length*4) + uint8(v>>(length-3)&3)
 }
-
-func (l *lot) order() uint64 { return uint64(l.rank)<<32 | uint64(l.tag) }
 
 // tree is an index over some lots; several trees share the nodes of one index.
 type tree struct {
@@ -213,27 +184,13 @@ type index struct {
 	dirty []uint32 // leaves with entries that were struck out
 }
 
-// before counts the entries of an inner node with a key below (z, order),
-// without branches that depend on the keys.
-func (n *node) before(z, order uint64) int {
+// before counts the entries with a key below one, without branches that depend
+// on the keys.
+func (n *node) before(key uint64) int {
 	low, length := 0, int(n.n)
 	for length > 0 {
 		half := (length + 1) >> 1
-		i := (low + half - 1) & (fanout - 1)
-		_, below := bits.Sub64(n.order[i], order, 0)
-		_, below = bits.Sub64(n.z[i], z, below)
-		low += half & -int(below)
-		length -= half
-	}
-	return low
-}
-
-// ahead counts the entries of a leaf with an order below one.
-func (n *node) ahead(order uint64) int {
-	low, length := 0, int(n.n)
-	for length > 0 {
-		half := (length + 1) >> 1
-		_, below := bits.Sub64(n.order[(low+half-1)&(fanout-1)], order, 0)
+		_, below := bits.Sub64(n.key[(low+half-1)&(fanout-1)], key, 0)
 		low += half & -int(below)
 		length -= half
 	}
@@ -241,15 +198,15 @@ func (n *node) ahead(order uint64) int {
 }
 
 // seek finds the leaf and the position in it at which a key belongs.
-func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
+func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
 	for {
 		n := x.nodes.at(root)
+		i := n.before(key)
 		if n.leaf {
-			return root, n.ahead(order)
+			return root, i
 		}
 		// The child whose first key is the last one not above the key.
-		i := n.before(z, order)
-		if i == int(n.n) || n.z[i] != z || n.order[i] != order {
+		if i == int(n.n) || n.key[i] != key {
 			i--
 		}
 		root = n.ref[max(i, 0)]
@@ -259,18 +216,15 @@ func (x *index) seek(root uint32, z, order uint64) (leaf uint32, at int) {
 // insert puts a lot where seek said it belongs.
 func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 	l := x.lots.at(id)
-	z, order := l.z(), l.order()
 	n := x.nodes.at(leaf)
 	if n.n == fanout {
-		right, firstZ, firstOrder := x.split(t, leaf)
-		if z > firstZ || z == firstZ && order >= firstOrder {
+		if right := x.split(t, leaf); at > int(n.n) {
+			at -= int(n.n)
 			leaf = right
+			n = x.nodes.at(leaf)
 		}
-		n = x.nodes.at(leaf)
-		at = n.ahead(order)
 	}
-	n.mixed = n.mixed || n.n > 0 && n.z[0] != z
-	n.open(at, z, order, id, sum)
+	n.open(at, l.key(), id, sum)
 	l.leaf = leaf
 	x.widen(t, leaf, sum)
 }
@@ -279,7 +233,7 @@ func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
 func (x *index) start(t *tree, id uint32, sum *bounds) {
 	l := x.lots.at(id)
 	t.root = x.newNode(l.tree, true)
-	x.nodes.at(t.root).open(0, l.z(), l.order(), id, sum)
+	x.nodes.at(t.root).open(0, l.key(), id, sum)
 	l.leaf = t.root
 	t.sum = *sum
 }
@@ -287,7 +241,7 @@ func (x *index) start(t *tree, id uint32, sum *bounds) {
 func (x *index) newNode(tree uint32, leaf bool) uint32 {
 	id := x.nodes.take()
 	n := x.nodes.at(id)
-	n.parent, n.n, n.leaf, n.struck, n.mixed, n.removals, n.tree = 0, 0, leaf, false, false, 0, tree
+	n.parent, n.n, n.leaf, n.struck, n.removals, n.tree = 0, 0, leaf, false, 0, tree
 	return id
 }
 
@@ -295,22 +249,20 @@ func (x *index) newNode(tree uint32, leaf bool) uint32 {
 func (n *node) set(at int, sum bounds) { n.sums[at], n.ranks[at] = sum, sum.rank }
 
 // open makes room at a position and fills it.
-func (n *node) open(at int, z, order uint64, ref uint32, sum *bounds) {
+func (n *node) open(at int, key uint64, ref uint32, sum *bounds) {
 	end := int(n.n)
-	copy(n.z[at+1:end+1], n.z[at:end])
-	copy(n.order[at+1:end+1], n.order[at:end])
+	copy(n.key[at+1:end+1], n.key[at:end])
 	copy(n.ref[at+1:end+1], n.ref[at:end])
 	copy(n.sums[at+1:end+1], n.sums[at:end])
 	copy(n.ranks[at+1:end+1], n.ranks[at:end])
-	n.z[at], n.order[at], n.ref[at], n.sums[at], n.ranks[at] = z, order, ref, *sum, sum.rank
+	n.key[at], n.ref[at], n.sums[at], n.ranks[at] = key, ref, *sum, sum.rank
 	n.n++
 }
 
 // close takes an entry out.
 func (n *node) close(at int) {
 	end := int(n.n)
-	copy(n.z[at:end-1], n.z[at+1:end])
-	copy(n.order[at:end-1], n.order[at+1:end])
+	copy(n.key[at:end-1], n.key[at+1:end])
 	copy(n.ref[at:end-1], n.ref[at+1:end])
 	copy(n.sums[at:end-1], n.sums[at+1:end])
 	copy(n.ranks[at:end-1], n.ranks[at+1:end])
@@ -327,19 +279,22 @@ func (n *node) place(ref uint32) int {
 	panic("orderbook: a tree holds what names it")
 }
 
-// split moves the upper half of a full node, by key, into a new one and returns
-// that and its first key.
-func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder uint64) {
+// split moves the upper half of a full node into a new one and returns that.
+func (x *index) split(t *tree, id uint32) uint32 {
 	n := x.nodes.at(id)
-	rightID = x.newNode(n.tree, n.leaf)
+	rightID := x.newNode(n.tree, n.leaf)
 	right := x.nodes.at(rightID)
-	least, first := n.divide(right)
-	firstZ, firstOrder = first[0], first[1]
+	const half = fanout / 2
+	right.n = int32(copy(right.key[:], n.key[half:n.n]))
+	copy(right.ref[:], n.ref[half:n.n])
+	copy(right.sums[:], n.sums[half:n.n])
+	copy(right.ranks[:], n.ranks[half:n.n])
+	n.n = half
 	x.adopt(rightID)
 	if n.parent == 0 {
 		root := x.newNode(n.tree, false)
 		sum := n.cover()
-		x.nodes.at(root).open(0, least[0], least[1], id, &sum)
+		x.nodes.at(root).open(0, n.key[0], id, &sum)
 		n.parent = root
 		t.root = root
 	}
@@ -350,72 +305,22 @@ func (x *index) split(t *tree, id uint32) (rightID uint32, firstZ, firstOrder ui
 	if at == 0 {
 		// The first child has what is below its key, too; now it has a neighbour
 		// that may begin below it.
-		parent.z[0], parent.order[0] = least[0], least[1]
+		parent.key[0] = n.key[0]
 	}
 	if parent.n == fanout {
-		upper, _, _ := x.split(t, parentID)
-		if at >= int(parent.n) {
+		if upper := x.split(t, parentID); at >= int(parent.n) {
 			at -= int(parent.n)
 			parentID = upper
 			parent = x.nodes.at(parentID)
 		}
 	}
 	sum := right.cover()
-	parent.open(at+1, firstZ, firstOrder, rightID, &sum)
+	parent.open(at+1, right.key[0], rightID, &sum)
 	right.parent = parentID
 	// Where the parent was split, what is above it was made to cover only what
 	// it then had.
 	x.widen(t, parentID, &sum)
-	return rightID, firstZ, firstOrder
-}
-
-// divide moves the half with the greater keys to an empty node, and returns the
-// first key of each half.
-func (n *node) divide(right *node) (least, first [2]uint64) {
-	// Positions by key; those of an inner node are sorted already.
-	var by [fanout]uint8
-	for i := range by {
-		at := i
-		for at > 0 && n.below(i, int(by[at-1])) {
-			by[at] = by[at-1]
-			at--
-		}
-		by[at] = uint8(i)
-	}
-	const half = fanout / 2
-	var moves [fanout]bool
-	for _, i := range by[half:] {
-		moves[i] = true
-	}
-	least = [2]uint64{n.z[by[0]], n.order[by[0]]}
-	first = [2]uint64{n.z[by[half]], n.order[by[half]]}
-	kept := 0
-	for i := range int(n.n) {
-		to, at := n, kept
-		if moves[i] {
-			to, at = right, int(right.n)
-			right.n++
-		} else {
-			kept++
-		}
-		to.z[at], to.order[at], to.ref[at], to.sums[at], to.ranks[at] = n.z[i], n.order[i], n.ref[i], n.sums[i], n.ranks[i]
-	}
-	n.n = int32(kept)
-	n.mix()
-	right.mix()
-	return least, first
-}
-
-func (n *node) below(i, j int) bool {
-	return n.z[i] < n.z[j] || n.z[i] == n.z[j] && n.order[i] < n.order[j]
-}
-
-// mix notes whether a leaf has entries of several places.
-func (n *node) mix() {
-	n.mixed = false
-	for _, z := range n.z[:n.n] {
-		n.mixed = n.mixed || z != n.z[0]
-	}
+	return rightID
 }
 
 // adopt tells what is beneath a node where it now is.
@@ -488,7 +393,7 @@ func (x *index) sweep(trees []tree) {
 				continue
 			}
 			if kept != i {
-				n.z[kept], n.order[kept], n.ref[kept], n.sums[kept], n.ranks[kept] = n.z[i], n.order[i], n.ref[i], n.sums[i], n.ranks[i]
+				n.key[kept], n.ref[kept], n.sums[kept], n.ranks[kept] = n.key[i], n.ref[i], n.sums[i], n.ranks[i]
 			}
 			kept++
 		}
@@ -555,57 +460,32 @@ func (x *index) join(parent *node, at int) bool {
 	if right.struck || n.n+right.n > fanout/2 {
 		return false
 	}
-	if n.leaf {
-		n.merge(right)
-	} else {
-		end := int(n.n)
-		copy(n.z[end:], right.z[:right.n])
-		copy(n.order[end:], right.order[:right.n])
-		copy(n.ref[end:], right.ref[:right.n])
-		copy(n.sums[end:], right.sums[:right.n])
-		copy(n.ranks[end:], right.ranks[:right.n])
-		n.n += right.n
+	end := int(n.n)
+	copy(n.key[end:], right.key[:right.n])
+	copy(n.ref[end:], right.ref[:right.n])
+	copy(n.sums[end:], right.sums[:right.n])
+	copy(n.ranks[end:], right.ranks[:right.n])
+	if !n.leaf {
 		// Keys below the first of the right node's may lie beneath that, down to
 		// the right node's own.
-		n.z[end], n.order[end] = parent.z[at+1], parent.order[at+1]
+		n.key[end] = parent.key[at+1]
 	}
+	n.n += right.n
 	x.adopt(id)
 	parent.close(at + 1)
 	x.nodes.give(rightID)
 	return true
 }
 
-// merge takes the entries of another leaf in among its own.
-func (n *node) merge(right *node) {
-	i, j := int(n.n)-1, int(right.n)-1
-	n.n += right.n
-	for at := int(n.n) - 1; j >= 0; at-- {
-		from, k := right, j
-		if i >= 0 && n.order[i] > right.order[j] {
-			from, k = n, i
-			i--
-		} else {
-			j--
-		}
-		n.z[at], n.order[at], n.ref[at], n.sums[at], n.ranks[at] = from.z[k], from.order[k], from.ref[k], from.sums[k], from.ranks[k]
-	}
-	n.mix()
-}
-
 // tightened are the bounds of a node of which entries were taken out, given what
-// they were. A leaf whose lots lie in one place in time differs in little but
-// rank, so mostly only that is looked at; bounds that are too wide cost a look
-// beneath, no wrong match.
+// they were. Mostly only the rank is looked at, and sometimes all: bounds that are
+// too wide cost a look beneath, no wrong match.
 func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	n.removals++
-	if !rankOnly || n.removals%16 == 0 || n.mixed {
+	if !rankOnly || n.removals%8 == 0 {
 		return n.cover()
 	}
 	sum := *was
-	if n.leaf {
-		sum.rank = n.sums[0].rank
-		return sum
-	}
 	sum.rank = n.ranks[0]
 	for _, rank := range n.ranks[1:n.n] {
 		sum.rank = min(sum.rank, rank)

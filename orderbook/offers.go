@@ -140,8 +140,7 @@ func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
 	o := b.offers.at(slot)
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: b.factors.of(o.factor), head: slot, room: room, alone: true}
-	l.level = levelOf(l.rank)
+	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: logarithm(o.factor), head: slot, room: room, alone: true}
 	b.placeLot(id, o)
 	return id
 }
@@ -155,7 +154,7 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 		b.supply.start(t, id, &sum)
 		return
 	}
-	leaf, at := b.supply.seek(t.root, l.z(), l.order())
+	leaf, at := b.supply.seek(t.root, l.key())
 	b.supply.insert(t, leaf, at, id, &sum)
 }
 
@@ -209,45 +208,19 @@ func (o *offerRecord) queueTag() uint32 {
 	return uint32(h >> 40)
 }
 
-// factorGroups numbers factors: the first ones to come by themselves, any others
-// with those within a quarter of them.
-type factorGroups struct {
-	named map[uint32]uint8
-	// The factor asked for last is mostly asked for again.
-	last  uint32
-	group uint8
-}
-
-func (f *factorGroups) of(factor uint32) uint8 {
-	const exact = 128
-	if factor == f.last && len(f.named) > 0 {
-		return f.group
-	}
-	group, ok := f.named[factor]
-	if !ok {
-		if group = exact + logarithm(factor); len(f.named) < exact {
-			group = uint8(len(f.named))
-			f.named[factor] = group
-		}
-	}
-	f.last, f.group = factor, group
-	return group
-}
-
 // enqueue puts an offer into its queue, behind those that came before it.
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
-	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), b.factors.of(o.factor)
-	level := levelOf(rank)
-	z, order := zOf(group, level, o.from, o.to), uint64(rank)<<32|uint64(tag)
+	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), logarithm(o.factor)
+	key := keyOf(group, rank, tag)
 	t := &b.trees[o.class]
 	terms := o.terms()
 	var leaf uint32
 	var at int
 	if t.root != 0 {
-		leaf, at = b.supply.seek(t.root, z, order)
+		leaf, at = b.supply.seek(t.root, key)
 		n := b.supply.nodes.at(leaf)
-		for i := at; i < int(n.n) && n.order[i] == order; i++ {
+		for i := at; i < int(n.n) && n.key[i] == key; i++ {
 			l := b.supply.lots.at(n.ref[i])
 			if !l.alone && l.lo == o.from && l.hi == o.to && *b.offerTerms.at(l.terms) == terms {
 				b.join(n.ref[i], slot)
@@ -263,7 +236,7 @@ func (b *Book) enqueue(slot uint32) {
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
 	*l = lot{
-		lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, level: level, head: slot, tail: slot, last: o.arrival,
+		lo: o.from, hi: o.to, rank: rank, tag: tag, tree: o.class, group: group, head: slot, tail: slot, last: o.arrival,
 		room: uint32(o.free), terms: b.offerTerms.take(),
 	}
 	*b.offerTerms.at(l.terms) = terms

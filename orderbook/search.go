@@ -16,7 +16,6 @@ type offerSearch struct {
 	need       corehour.Units
 	varies     bool // what a lease costs the bid, or whether its cap allows it, may depend on the start
 	all        bool // every lease is sought, not only what the bid needs
-	fresh      bool // nothing was looked for yet
 	zones      []zoneExposure
 	generation uint32 // of what is in zones
 }
@@ -30,7 +29,7 @@ type zoneExposure struct {
 // begin starts a search for leases of the bid's next length.
 func (b *Book) beginSearch(bid *Bid) {
 	s := &b.search
-	s.bid, s.terms, s.need, s.varies, s.fresh = bid, b.termsOf(bid), bid.atLeast(), false, true
+	s.bid, s.terms, s.need, s.varies = bid, b.termsOf(bid), bid.atLeast(), false
 	latest := s.terms.end.Add(-s.terms.d)
 	if latest < s.terms.first {
 		s.begin(0, filter{}, 0)
@@ -129,10 +128,6 @@ func (t *terms) mostEnergy(exposure int64) uint32 {
 // what is left there back in.
 func (b *Book) next() (found item, ok bool) {
 	s := &b.search
-	if s.fresh && !s.all && len(s.heap) > 1 {
-		b.probe()
-	}
-	s.fresh = false
 	for len(s.heap) > 0 {
 		i := s.heap.pop()
 		if i.key > s.cut {
@@ -152,29 +147,6 @@ func (b *Book) next() (found item, ok bool) {
 	}
 	s.heap = s.heap[:0]
 	return item{}, false
-}
-
-// probe looks for some lease that is large enough, near the best places of a few
-// trees. What it finds is no match yet, but nothing dearer need be looked at.
-func (b *Book) probe() {
-	s := &b.search
-	const trees, lots = 4, 4
-	for _, i := range s.heap[:min(trees, len(s.heap))] {
-		id := s.dive(&b.supply, i.ref, i.class)
-		if id == 0 {
-			continue
-		}
-		n, looked, cut := b.supply.nodes.at(id), 0, s.cut
-		for j := 0; j < int(n.n) && looked < lots && s.cut == cut; j++ {
-			if s.filter.passes(&n.sums[j]) {
-				looked++
-				b.leaseOf(n.ref[j], i.class)
-			}
-		}
-		if s.cut < cut {
-			return
-		}
-	}
 }
 
 // leaseOf is the best lease that the bid could have of a lot.

@@ -10,7 +10,8 @@ import (
 // A walk goes through the lots of several trees, best first: a heap holds places
 // in the trees, each with a bound of what is there, and leases that were found.
 // What is at the top is opened; when a lease is at the top, nothing anywhere is
-// better.
+// better. Of a node only the best entry is in the heap, and when that is opened
+// the next one, so that nothing is looked at twice and little in vain.
 
 // item is an entry of the heap of a walk.
 type item struct {
@@ -29,7 +30,7 @@ type itemKind uint8
 const (
 	itemRoot   itemKind = iota // a tree
 	itemChild                  // an entry of an inner node
-	itemLot                    // an entry of a leaf, after which the others come
+	itemLot                    // an entry of a leaf
 	itemLease                  // a lease that can be had of a lot
 	itemSingle                 // a lease that can be had of one offer, whatever lot it is in
 )
@@ -169,26 +170,40 @@ func (w *walk) enter(t *tree, class uint32, s scale) {
 	}
 }
 
-// open puts the entries of a node that may be of use into the heap; of a leaf,
-// which is sorted by rank, the first of them, because the others are no better.
+// open puts the best entry of a node that may be of use into the heap.
 func (w *walk) open(x *index, id, class uint32) {
 	n := x.nodes.at(id)
-	s := &w.scales[class]
-	w.filter.factor = s.factor
-	if n.leaf {
+	if w.filter.factor = w.scales[class].factor; n.sorted() {
 		w.seekLot(n, id, class, 0)
 		return
 	}
-	most := s.mostRank(w.cut)
+	w.seekEntry(n, id, class, math.MinInt64, -1)
+}
+
+// sorted reports whether a node is a leaf whose lots are all of one group.
+func (n *node) sorted() bool { return n.leaf && n.key[0]>>56 == n.key[n.n-1]>>56 }
+
+// seekEntry puts the best entry into the heap that comes after a key and position.
+func (w *walk) seekEntry(n *node, id, class uint32, after int64, at int) {
+	s := &w.scales[class]
+	best, found, most := int64(math.MaxInt64), -1, s.mostRank(w.cut)
 	for j := range int(n.n) {
 		if n.ranks[j] > most {
 			continue
 		}
-		if sum := &n.sums[j]; w.filter.passes(sum) {
-			if key := s.least(sum.rank, sum.factor); key <= w.cut {
-				w.heap.push(item{key: key, kind: itemChild, ref: id, class: class, at: uint32(j)})
-			}
+		sum := &n.sums[j]
+		key := s.least(sum.rank, sum.factor)
+		if key >= best || key > w.cut || key < after || key == after && j <= at || !w.filter.passes(sum) {
+			continue
 		}
+		best, found, most = key, j, s.mostRank(key)
+	}
+	if found >= 0 {
+		kind := itemChild
+		if n.leaf {
+			kind = itemLot
+		}
+		w.heap.push(item{key: best, kind: kind, ref: id, class: class, at: uint32(found)})
 	}
 }
 
@@ -230,34 +245,16 @@ func (w *walk) follow(x *index, i *item) (lot uint32, ok bool) {
 		return 0, false
 	}
 	n := x.nodes.at(i.ref)
-	if i.kind == itemChild {
-		w.open(x, n.ref[i.at], i.class)
-		return 0, false
-	}
 	w.filter.factor = w.scales[i.class].factor
-	w.seekLot(n, i.ref, i.class, int(i.at)+1)
-	return n.ref[i.at], true
-}
-
-// dive goes down to where the lots of a tree may be best and returns the leaf.
-func (w *walk) dive(x *index, root, class uint32) uint32 {
-	s := &w.scales[class]
-	w.filter.factor = s.factor
-	for {
-		n := x.nodes.at(root)
-		if n.leaf {
-			return root
-		}
-		best, found := int64(math.MaxInt64), -1
-		for j := range int(n.n) {
-			sum := &n.sums[j]
-			if key := s.least(sum.rank, sum.factor); key < best && w.filter.passes(sum) {
-				best, found = key, j
-			}
-		}
-		if found < 0 {
-			return 0
-		}
-		root = n.ref[found]
+	entry := n.ref[i.at]
+	if n.sorted() {
+		w.seekLot(n, i.ref, i.class, int(i.at)+1)
+		return entry, true
 	}
+	w.seekEntry(n, i.ref, i.class, i.key, int(i.at))
+	if n.leaf {
+		return entry, true
+	}
+	w.open(x, entry, i.class)
+	return 0, false
 }

@@ -17,9 +17,12 @@ func (b *Book) Quote(now corehour.Minute, bid Bid) []Fill {
 }
 
 // Explain tells what a bid would get now and, where that is not everything,
-// which single changes would get it everything. Each change was tried. It is the
-// smallest where a larger one of the same condition helps whenever a smaller one
-// does; all-or-none bids, which fill greedily, can be an exception.
+// which single changes would get it everything. Each change was tried. Figures
+// are searched in growing steps from what the bid says and then between the last
+// one that did not help and the first that did, so a change is the smallest where
+// a larger one helps whenever a smaller one does. With minimum fills, a bounded
+// number of leases or all or none that is not always so: then a smaller one may
+// exist. It costs some hundred quotes at most.
 func (b *Book) Explain(now corehour.Minute, bid Bid) Explanation {
 	b.begin(now)
 	checkBid(&bid)
@@ -52,41 +55,43 @@ func (b *Book) wouldFill(bid Bid) bool {
 	return filled
 }
 
-// least finds the least n in (low, high] with which a changed bid fills, knowing
-// that low does not and high does.
-func (b *Book) least(low, high int64, bid Bid, set func(*Bid, int64)) int64 {
+// least looks for the least n in (low, high] with which a changed bid fills.
+func (b *Book) least(low, high int64, bid Bid, set func(*Bid, int64)) (n int64, ok bool) {
+	fills := func(n int64) bool {
+		set(&bid, n)
+		return b.wouldFill(bid)
+	}
+	first := low
+	for step := int64(1); ; step *= 2 {
+		at := min(first+step, high)
+		if at <= low {
+			return 0, false
+		}
+		if fills(at) {
+			high = at
+			break
+		}
+		low = at
+	}
 	for high-low > 1 {
-		middle := low + (high-low)/2
-		if set(&bid, middle); b.wouldFill(bid) {
+		if middle := low + (high-low)/2; fills(middle) {
 			high = middle
 		} else {
 			low = middle
 		}
 	}
-	return high
+	return high, true
 }
 
 func (b *Book) relaxLimit(bid Bid) (Change, bool) {
-	low := int64(bid.Limit / corehour.Tick)
-	high := int64(corehour.MaxPrice / corehour.Tick)
-	set := func(bid *Bid, ticks int64) { bid.Limit = corehour.Price(ticks) * corehour.Tick }
-	if set(&bid, high); !b.wouldFill(bid) {
-		return Change{}, false
-	}
-	ticks := b.least(low, high, bid, set)
-	return Change{Condition: ConditionPrice, Limit: corehour.Price(ticks) * corehour.Tick}, true
+	low, high := int64(bid.Limit/corehour.Tick), int64(corehour.MaxPrice/corehour.Tick)
+	ticks, ok := b.least(low, high, bid, func(bid *Bid, ticks int64) { bid.Limit = corehour.Price(ticks) * corehour.Tick })
+	return Change{Condition: ConditionPrice, Limit: corehour.Price(ticks) * corehour.Tick}, ok
 }
 
 func (b *Book) relaxCarbon(bid Bid) (Change, bool) {
-	if bid.MaxCarbon >= NoCarbonCap {
-		return Change{}, false
-	}
-	low := int64(bid.MaxCarbon)
-	set := func(bid *Bid, rate int64) { bid.MaxCarbon = corehour.CarbonRate(rate) }
-	if set(&bid, int64(NoCarbonCap)); !b.wouldFill(bid) {
-		return Change{}, false
-	}
-	return Change{Condition: ConditionCarbon, MaxCarbon: corehour.CarbonRate(b.least(low, int64(NoCarbonCap), bid, set))}, true
+	rate, ok := b.least(int64(bid.MaxCarbon), int64(NoCarbonCap), bid, func(bid *Bid, rate int64) { bid.MaxCarbon = corehour.CarbonRate(rate) })
+	return Change{Condition: ConditionCarbon, MaxCarbon: corehour.CarbonRate(rate)}, ok
 }
 
 // costOf is what fills cost the bid at effective prices, for comparison.
@@ -102,9 +107,6 @@ func (b *Book) costOf(bid *Bid, fills []Fill) (c cost) {
 // relaxRegions looks for the one region more with which the bid fills cheapest.
 func (b *Book) relaxRegions(bid Bid) (Change, bool) {
 	allowed := bid.Regions
-	if bid.Regions = (RegionSet{AllowAll: true}); allowed.everywhere() || !b.wouldFill(bid) {
-		return Change{}, false
-	}
 	var best Change
 	var least cost
 	for region := RegionIndex(0); region < corehour.MaxRegions; region++ {
@@ -128,37 +130,31 @@ func (b *Book) relaxRegions(bid Bid) (Change, bool) {
 // relaxWindow looks for the earliest end of the window with which the bid fills.
 func (b *Book) relaxWindow(bid Bid) (Change, bool) {
 	low, high := int64(bid.LatestEnd), int64(min(bid.LatestEnd.Add(corehour.MaxDuration), corehour.MaxMinute))
-	set := func(bid *Bid, end int64) { bid.LatestEnd = corehour.Minute(end) }
-	if set(&bid, high); low >= high || !b.wouldFill(bid) {
-		return Change{}, false
-	}
-	return Change{Condition: ConditionWindow, LatestEnd: corehour.Minute(b.least(low, high, bid, set))}, true
+	end, ok := b.least(low, high, bid, func(bid *Bid, end int64) { bid.LatestEnd = corehour.Minute(end) })
+	return Change{Condition: ConditionWindow, LatestEnd: corehour.Minute(end)}, ok
 }
 
-// relaxSize looks for the most units with which the bid fills.
+// relaxSize looks for the most units with which the bid fills: the search is for
+// the least number of units less.
 func (b *Book) relaxSize(bid Bid) (Change, bool) {
-	// The search is for the least number of units less.
 	units, minFill := bid.Units, bid.MinFill
-	set := func(bid *Bid, less int64) {
+	less, ok := b.least(0, int64(units-1), bid, func(bid *Bid, less int64) {
 		bid.Units = units - corehour.Units(less)
 		bid.MinFill = min(minFill, bid.Units)
-	}
-	if set(&bid, int64(units-1)); units == 1 || !b.wouldFill(bid) {
-		return Change{}, false
-	}
-	less := b.least(0, int64(units-1), bid, set)
-	return Change{Condition: ConditionSize, Units: units - corehour.Units(less)}, true
+	})
+	return Change{Condition: ConditionSize, Units: units - corehour.Units(less)}, ok
 }
 
 // relaxProviders looks for the one provider more with which the bid fills
-// cheapest, among those with which it would fill if it allowed all.
+// cheapest, among those of which it would take leases if it allowed all.
 func (b *Book) relaxProviders(bid Bid) (Change, bool) {
 	allowed := bid.Providers
-	bid.Providers = ProviderSet{AllowAll: true}
-	if allowed.everyone() || !b.wouldFill(bid) {
+	if allowed.everyone() {
 		return Change{}, false
 	}
-	b.fillFromAll(&bid)
+	open := bid
+	open.Providers = ProviderSet{AllowAll: true}
+	b.fillFromAll(&open)
 	var others []ProviderIndex
 	for _, slot := range b.sold {
 		if p := ProviderIndex(b.offers.at(slot).provider); !allowed.Has(p) && !slices.Contains(others, p) {
@@ -209,10 +205,8 @@ func (b *Book) relaxInterruptible(bid Bid) (Change, bool) {
 }
 
 func (b *Book) relaxTakeOrPay(bid Bid) (Change, bool) {
-	low, high := int64(bid.MaxTakeOrPay), int64(corehour.WholeShare)
-	set := func(bid *Bid, share int64) { bid.MaxTakeOrPay = corehour.BasisPoints(share) }
-	if set(&bid, high); low >= high || !b.wouldFill(bid) {
-		return Change{}, false
-	}
-	return Change{Condition: ConditionTakeOrPay, MaxTakeOrPay: corehour.BasisPoints(b.least(low, high, bid, set))}, true
+	share, ok := b.least(int64(bid.MaxTakeOrPay), int64(corehour.WholeShare), bid, func(bid *Bid, share int64) {
+		bid.MaxTakeOrPay = corehour.BasisPoints(share)
+	})
+	return Change{Condition: ConditionTakeOrPay, MaxTakeOrPay: corehour.BasisPoints(share)}, ok
 }

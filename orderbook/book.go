@@ -21,6 +21,7 @@ type Book struct {
 	trees      []tree // by class
 	classOf    map[offerKind]uint32
 	classIn    [corehour.MaxRegions][]uint32 // classes that have lots, by region
+	sellers    []int32                       // lots by provider
 	selling    RegionBits                    // regions in which a class has lots
 
 	bids       slab[bidRecord]

@@ -44,11 +44,11 @@ const (
 )
 
 // slots are the parts of time that something shares a minute with: bit i stands
-// for the six hours from 6i after 1970, modulo 32 days.
+// for half a day, the i-th since 1970 modulo 64 days.
 type slots [2]uint64
 
 const (
-	slotMinutes = 6 * 60
+	slotMinutes = 12 * 60
 	slotCount   = 128
 )
 

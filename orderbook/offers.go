@@ -149,7 +149,7 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 	l := b.supply.lots.at(id)
 	t := &b.trees[l.tree]
 	sum := o.bounds(l)
-	b.openedLot(l.tree)
+	b.openedLot(l.tree, o.provider)
 	if t.root == 0 {
 		b.supply.start(t, id, &sum)
 		return
@@ -158,8 +158,12 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 	b.supply.insert(t, leaf, at, id, &sum)
 }
 
-// openedLot counts a lot of a class.
-func (b *Book) openedLot(class uint32) {
+// openedLot counts a lot of a class and provider.
+func (b *Book) openedLot(class, provider uint32) {
+	for int(provider) >= len(b.sellers) {
+		b.sellers = append(b.sellers, make([]int32, int(provider)+1-len(b.sellers))...)
+	}
+	b.sellers[provider]++
 	c := &b.classes[class]
 	if c.lots++; c.lots == 1 {
 		b.classIn[c.region] = append(b.classIn[c.region], class)
@@ -168,7 +172,8 @@ func (b *Book) openedLot(class uint32) {
 }
 
 // closedLot counts a lot less; a class without lots is not looked at.
-func (b *Book) closedLot(class uint32) {
+func (b *Book) closedLot(class, provider uint32) {
+	b.sellers[provider]--
 	c := &b.classes[class]
 	if c.lots--; c.lots > 0 {
 		return
@@ -194,10 +199,14 @@ func (b *Book) dropLot(id uint32) {
 // giveLot gives up a lot that is in no tree.
 func (b *Book) giveLot(id uint32) {
 	l := b.supply.lots.at(id)
-	if !l.alone {
+	provider := uint32(0)
+	if l.alone {
+		provider = b.offers.at(l.head).provider
+	} else {
+		provider = b.offerTerms.at(l.terms).provider
 		b.offerTerms.give(l.terms)
 	}
-	b.closedLot(l.tree)
+	b.closedLot(l.tree, provider)
 	b.supply.lots.give(id)
 }
 
@@ -242,7 +251,7 @@ func (b *Book) enqueue(slot uint32) {
 	*b.offerTerms.at(l.terms) = terms
 	b.offerLinks.at(slot).lot = id
 	sum := o.bounds(l)
-	b.openedLot(o.class)
+	b.openedLot(o.class, o.provider)
 	if t.root == 0 {
 		b.supply.start(t, id, &sum)
 	} else {

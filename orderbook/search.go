@@ -40,7 +40,7 @@ func (b *Book) beginSearch(bid *Bid) {
 		all: slotsOf(uint32(latest), uint32(s.terms.first.Add(s.terms.d))),
 		any: slotsOf(uint32(s.terms.first), uint32(s.terms.end)),
 		lo:  uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
-		floor: uint32(bid.Units), org: uint32(bid.Org), mask: providerMask(&bid.Providers),
+		floor: uint32(bid.Units), org: uint32(bid.Org), mask: b.providerMask(&bid.Providers),
 	}, int64(bid.Limit))
 	if s.generation++; s.generation == 0 {
 		clear(s.zones)
@@ -61,14 +61,17 @@ func (b *Book) beginSearch(bid *Bid) {
 	}
 }
 
-// providerMask folds the providers that a bid allows.
-func providerMask(set *ProviderSet) uint64 {
+// providerMask folds the providers that a bid allows and that have something to
+// sell.
+func (b *Book) providerMask(set *ProviderSet) uint64 {
 	if set.AllowAll {
 		return ^uint64(0)
 	}
 	mask := uint64(0)
 	for _, p := range set.Allow {
-		mask |= 1 << (p & 63)
+		if int(p) < len(b.sellers) && b.sellers[p] > 0 {
+			mask |= 1 << (p & 63)
+		}
 	}
 	return mask
 }

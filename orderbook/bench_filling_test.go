@@ -17,13 +17,17 @@ type loadFilling struct {
 	arrival uint64
 	units   int // the largest bid
 	days    int
+	day     corehour.Minute // shorter where the naive model has to follow
 }
+
+// end is after the last bid's window.
+func (m *loadFilling) end() corehour.Minute { return corehour.Minute(m.days+5) * m.day }
 
 func (m *loadFilling) offer() orderbook.Offer {
 	m.arrival++
 	return orderbook.Offer{
 		ID: corehour.OfferID(m.arrival), Arrival: m.arrival, Units: loadMostUnits,
-		To:     corehour.Minute(m.days+5) * loadDay,
+		To:     m.end(),
 		Price:  corehour.Price(20+m.random.IntN(40)) * corehour.Tick,
 		Carbon: orderbook.Carbon{Rate: corehour.CarbonRate(m.random.IntN(400_000))},
 		Region: orderbook.RegionIndex(m.arrival / 2 % 26), Interruptible: m.arrival%2 == 0,
@@ -35,8 +39,8 @@ func (m *loadFilling) bid(now corehour.Minute) orderbook.Bid {
 	m.arrival++
 	bid := orderbook.Bid{
 		ID: corehour.BidID(m.arrival), Arrival: m.arrival, Org: 1, Units: corehour.Units(m.random.IntN(m.units) + 1),
-		Duration: corehour.Minutes(30 + m.random.IntN(720)), EarliestStart: now,
-		LatestEnd: now + loadDay*corehour.Minute(1+m.random.IntN(3)),
+		Duration: corehour.Minutes(int(m.day)/48 + m.random.IntN(int(m.day)/2)), EarliestStart: now,
+		LatestEnd: now + m.day*corehour.Minute(1+m.random.IntN(3)),
 		Limit:     corehour.Price(20+m.random.IntN(45)) * corehour.Tick,
 		Regions:   orderbook.RegionSet{AllowAll: true}, Providers: orderbook.ProviderSet{AllowAll: true},
 		MaxCarbon: orderbook.NoCarbonCap, MinSLA: corehour.SLABasic, Interruptible: m.random.IntN(2) == 0,
@@ -49,9 +53,93 @@ func (m *loadFilling) bid(now corehour.Minute) orderbook.Bid {
 	return bid
 }
 
-// BenchmarkBook_FillingMarket places every bid as it arrives, takes out those
-// whose window has passed, and ends a third of the leases early, which gives
-// their units to those that wait.
+// loadTrader is who carries out the commands of a filling market.
+type loadTrader interface {
+	placeOffer(o orderbook.Offer)
+	placeBid(now corehour.Minute, bid orderbook.Bid) []orderbook.Fill
+	cancelBid(id corehour.BidID)
+	release(now corehour.Minute, f orderbook.Fill, from corehour.Minute) []orderbook.Fill
+}
+
+// run places every bid as it arrives, takes out those whose window has passed,
+// and ends a third of the leases early, which gives their units to those that wait.
+func (m *loadFilling) run(trader loadTrader, offers, bids int) {
+	for range offers {
+		trader.placeOffer(m.offer())
+	}
+	type waits struct {
+		id    corehour.BidID
+		until corehour.Minute
+	}
+	var waiting []waits
+	// What ends early, by the minute in which it does.
+	endings, ended := make([][]orderbook.Fill, m.end()), corehour.Minute(0)
+	took := func(made []orderbook.Fill) {
+		for _, f := range made {
+			if m.random.IntN(3) == 0 {
+				at := (f.Start + f.End) / 2
+				endings[at] = append(endings[at], f)
+			}
+		}
+	}
+	for i := range bids {
+		now := corehour.Minute(i) * corehour.Minute(m.days) * m.day / corehour.Minute(bids)
+		for ; ended <= now; ended++ {
+			for _, f := range endings[ended] {
+				took(trader.release(now, f, ended))
+			}
+		}
+		for len(waiting) > 0 && waiting[0].until < now {
+			trader.cancelBid(waiting[0].id)
+			waiting = waiting[1:]
+		}
+		bid := m.bid(now)
+		took(trader.placeBid(now, bid))
+		waiting = append(waiting, waits{bid.ID, bid.LatestEnd})
+	}
+}
+
+// loadBook is the real book as a trader. The clock runs for bids.
+type loadBook struct {
+	book            *orderbook.Book
+	offers          map[corehour.OfferID]orderbook.OfferRef
+	bids            map[corehour.BidID]orderbook.BidRef
+	latencies       loadLatencies
+	fills, releases int
+}
+
+func newLoadBook() *loadBook {
+	return &loadBook{
+		book:   orderbook.New(orderbook.NewGrid()),
+		offers: map[corehour.OfferID]orderbook.OfferRef{}, bids: map[corehour.BidID]orderbook.BidRef{},
+	}
+}
+
+func (t *loadBook) placeOffer(o orderbook.Offer) { t.offers[o.ID], _ = t.book.PlaceOffer(0, o) }
+
+func (t *loadBook) placeBid(now corehour.Minute, bid orderbook.Bid) []orderbook.Fill {
+	began := time.Now()
+	ref, out := t.book.PlaceBid(now, bid)
+	t.latencies.record(time.Since(began).Nanoseconds())
+	t.bids[bid.ID] = ref
+	t.fills += len(out.Fills)
+	return out.Fills
+}
+
+func (t *loadBook) cancelBid(id corehour.BidID) {
+	t.book.CancelBid(t.bids[id])
+	delete(t.bids, id)
+}
+
+func (t *loadBook) release(now corehour.Minute, f orderbook.Fill, from corehour.Minute) []orderbook.Fill {
+	out := t.book.Release(now, t.offers[f.Offer], f.Units, from, f.End)
+	t.releases++
+	t.fills += len(out.Fills)
+	return out.Fills
+}
+
+// BenchmarkBook_FillingMarket is a market of releases, waiting bids and some that
+// are all-or-none.
 func BenchmarkBook_FillingMarket(b *testing.B) {
 	for _, size := range []struct {
 		name                      string
@@ -65,73 +153,25 @@ func BenchmarkBook_FillingMarket(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) {
 			rounds := loadRounds{}
 			for b.Loop() {
-				m := &loadFilling{random: rand.New(rand.NewPCG(1, 2)), units: size.units, days: size.days}
-				m.run(b, rounds, size.offers, size.bids)
+				m := &loadFilling{random: rand.New(rand.NewPCG(1, 2)), units: size.units, days: size.days, day: loadDay}
+				trader := newLoadBook()
+				began := loadCPU(b)
+				m.run(trader, size.offers, size.bids)
+				rounds.add("ns/op", float64((loadCPU(b)-began).Nanoseconds())/float64(size.bids))
+				rounds.add("fills/op", float64(trader.fills)/float64(size.bids))
+				rounds.add("releases/op", float64(trader.releases)/float64(size.bids))
+				rounds.latencies(&trader.latencies)
 			}
 			rounds.report(b)
 		})
 	}
 }
 
-func (m *loadFilling) run(b *testing.B, rounds loadRounds, offers, bids int) {
-	type waits struct {
-		ref   orderbook.BidRef
-		until corehour.Minute
-	}
-	book := orderbook.New(orderbook.NewGrid())
-	refs := map[corehour.OfferID]orderbook.OfferRef{}
-	for range offers {
-		o := m.offer()
-		refs[o.ID], _ = book.PlaceOffer(0, o)
-	}
-	// What ends early, by the minute in which it does.
-	endings := make([][]orderbook.Fill, corehour.Minute(m.days+5)*loadDay)
-	ended := corehour.Minute(0)
-	var waiting []waits
-	var latencies loadLatencies
-	fills, releases := 0, 0
-	took := func(made []orderbook.Fill) {
-		fills += len(made)
-		for _, f := range made {
-			if m.random.IntN(3) == 0 {
-				at := (f.Start + f.End) / 2
-				endings[at] = append(endings[at], f)
-			}
-		}
-	}
-	began := loadCPU(b)
-	for i := range bids {
-		now := corehour.Minute(i) * corehour.Minute(m.days) * loadDay / corehour.Minute(bids)
-		for ; ended <= now; ended++ {
-			for _, f := range endings[ended] {
-				releases++
-				took(book.Release(now, refs[f.Offer], f.Units, ended, f.End).Fills)
-			}
-		}
-		for len(waiting) > 0 && waiting[0].until < now {
-			book.CancelBid(waiting[0].ref)
-			waiting = waiting[1:]
-		}
-		bid := m.bid(now)
-		start := time.Now()
-		ref, out := book.PlaceBid(now, bid)
-		latencies.record(time.Since(start).Nanoseconds())
-		took(out.Fills)
-		if ref != 0 {
-			waiting = append(waiting, waits{ref, bid.LatestEnd})
-		}
-	}
-	rounds.add("ns/op", float64((loadCPU(b)-began).Nanoseconds())/float64(bids))
-	rounds.add("fills/op", float64(fills)/float64(bids))
-	rounds.add("releases/op", float64(releases)/float64(bids))
-	rounds.latencies(&latencies)
-}
-
 // BenchmarkBook_ReleaseToWaitingBids gives units back while thousands of bids rest
 // that can't use them: too small a gap, too short a time, wrong conditions.
 func BenchmarkBook_ReleaseToWaitingBids(b *testing.B) {
 	const minutes, taken = 1_000, 8
-	m := &loadFilling{random: rand.New(rand.NewPCG(1, 2)), units: 32, days: 1}
+	m := &loadFilling{random: rand.New(rand.NewPCG(1, 2)), units: 32, days: 1, day: loadDay}
 	book := orderbook.New(orderbook.NewGrid())
 	offer, _ := book.PlaceOffer(0, m.offer())
 	book.RestoreLease(offer, loadMostUnits, 0, minutes)

@@ -2,6 +2,8 @@ package orderbook_test
 
 import (
 	"cmp"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/corehour/corehour"
@@ -138,4 +140,53 @@ func bestOfAll(
 		}
 	}
 	return best, found
+}
+
+// loadJudge is the book with the naive model beside it: both must make the same
+// fills at every command.
+type loadJudge struct {
+	t *testing.T
+	*loadBook
+	model *model
+}
+
+func (j *loadJudge) placeOffer(o orderbook.Offer) {
+	j.loadBook.placeOffer(o)
+	j.model.placeOffer(o)
+}
+
+func (j *loadJudge) placeBid(now corehour.Minute, bid orderbook.Bid) []orderbook.Fill {
+	j.model.now = now
+	return j.same("place", bid.ID, j.loadBook.placeBid(now, bid), j.model.placeBid(bid).Fills)
+}
+
+func (j *loadJudge) cancelBid(id corehour.BidID) {
+	j.loadBook.cancelBid(id)
+	j.model.cancelBid(id)
+}
+
+func (j *loadJudge) release(now corehour.Minute, f orderbook.Fill, from corehour.Minute) []orderbook.Fill {
+	j.model.now = now
+	return j.same("release", f.Bid, j.loadBook.release(now, f, from), j.model.release(f.Offer, f.Units, from, f.End).Fills)
+}
+
+func (j *loadJudge) same(what string, id corehour.BidID, have, want []orderbook.Fill) []orderbook.Fill {
+	j.t.Helper()
+	if !slices.Equal(have, want) {
+		j.t.Fatalf("%s %s: the book did %+v, the model %+v", what, id, have, want)
+	}
+	return have
+}
+
+// TestWorkload_FillingMarketAgreesWithNaiveModel: more bids wait here, for longer
+// and with parts of them filled, than in random sequences.
+func TestWorkload_FillingMarketAgreesWithNaiveModel(t *testing.T) {
+	for seed, size := range []struct{ offers, bids, units, days int }{{8, 600, 32, 8}, {4, 5_000, 3, 4}} {
+		m := &loadFilling{random: rand.New(rand.NewPCG(uint64(seed), 3)), units: size.units, days: size.days, day: 96}
+		judge := &loadJudge{t: t, loadBook: newLoadBook(), model: &model{grid: newHourly()}}
+		m.run(judge, size.offers, size.bids)
+		if judge.releases < 50 || judge.fills < size.bids/4 {
+			t.Errorf("%d fills and %d releases of %d bids are few", judge.fills, judge.releases, size.bids)
+		}
+	}
 }

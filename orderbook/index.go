@@ -161,14 +161,27 @@ func keyOf(group uint8, rank, tag uint32) uint64 {
 
 func (l *lot) key() uint64 { return keyOf(l.group, l.rank, l.tag) }
 
-// logarithm numbers factors so that those of one number are within a quarter of
-// each other.
-func logarithm(v uint32) uint8 {
-	length := bits.Len32(v)
-	if length < 3 {
-		return uint8(v)
+// groupOf puts lots together that are alike in what their carbon costs, within a
+// quarter, and apart that are much shorter than others: then bounds tell well
+// which groups a search can leave out.
+func groupOf(factor, length uint32) uint8 {
+	short := uint8(0)
+	for _, minutes := range [...]uint32{36 * 60, 6 * 60, 60} {
+		if length < minutes {
+			short++
+		}
 	}
-	return uint8(length*4) + uint8(v>>(length-3)&3)
+	return short<<6 | min(logarithm(factor), 63)
+}
+
+// logarithm numbers factors: sixteen octaves of four, from a milliwatt-hour times
+// 64 on.
+func logarithm(v uint32) uint8 {
+	length := bits.Len32(v >> 6)
+	if length == 0 {
+		return 0
+	}
+	return uint8(length-1)*4 + uint8(v>>(length+3)&3)
 }
 
 // tree is an index over some lots; several trees share the nodes of one index.
@@ -478,11 +491,11 @@ func (x *index) join(parent *node, at int) bool {
 }
 
 // tightened are the bounds of a node of which entries were taken out, given what
-// they were. Mostly only the rank is looked at, and sometimes all: bounds that are
-// too wide cost a look beneath, no wrong match.
+// they were. Where all seems to be of one time mostly only the rank is looked at:
+// bounds that are too wide cost a look beneath, no wrong match.
 func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	n.removals++
-	if !rankOnly || n.removals%8 == 0 {
+	if !rankOnly || n.removals%8 == 0 || !n.sums[0].alike(was) || !n.sums[n.n-1].alike(was) {
 		return n.cover()
 	}
 	sum := *was
@@ -492,3 +505,6 @@ func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	}
 	return sum
 }
+
+// alike reports whether bounds are of the same time.
+func (b *bounds) alike(c *bounds) bool { return b.lo == c.lo && b.hi == c.hi && b.length == c.length }

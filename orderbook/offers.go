@@ -140,7 +140,7 @@ func (b *Book) lotAlone(slot, lo, hi, room uint32) uint32 {
 	o := b.offers.at(slot)
 	id := b.supply.lots.take()
 	l := b.supply.lots.at(id)
-	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: logarithm(o.factor), head: slot, room: room, alone: true}
+	*l = lot{lo: lo, hi: hi, rank: rankOf(corehour.Price(o.price)), tag: slot, tree: o.class, group: groupOf(o.factor, hi-lo), head: slot, room: room, alone: true}
 	b.placeLot(id, o)
 	return id
 }
@@ -220,7 +220,7 @@ func (o *offerRecord) queueTag() uint32 {
 // enqueue puts an offer into its queue, behind those that came before it.
 func (b *Book) enqueue(slot uint32) {
 	o := b.offers.at(slot)
-	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), logarithm(o.factor)
+	rank, tag, group := rankOf(corehour.Price(o.price)), o.queueTag(), groupOf(o.factor, o.to-o.from)
 	key := keyOf(group, rank, tag)
 	t := &b.trees[o.class]
 	terms := o.terms()

@@ -43,7 +43,11 @@ func TestBook_AgreesWithNaiveModelOnRandomSequences(t *testing.T) {
 	}
 	// A generator that stops reaching a rule would make this test say nothing.
 	for _, what := range mustBeSeen() {
-		if seen[what] < 10 {
+		least := 10
+		if what == "turns alternate" {
+			least = 1 // about a dozen times: a chance that ten are too few once in a while
+		}
+		if seen[what] < least {
 			t.Errorf("%q happened only %d times", what, seen[what])
 		}
 	}

@@ -82,15 +82,15 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	if from >= to {
 		return false
 	}
+	room := corehour.Units(o.free)
 	if o.steps != 0 {
-		if room, _, _ := b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill)); room < corehour.Units(o.minFill) {
-			return false
-		}
-	} else if o.free < o.minFill {
+		room, _, _ = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
+	}
+	if room < corehour.Units(o.minFill) {
 		return false
 	}
-	// What is asked here must hold for any lease of the offer, because that is
-	// where an all-or-none bid has its place among the others.
+	// But for the units, what is asked here must hold for any lease of the offer,
+	// because that is where an all-or-none bid has its place among the others.
 	low, high := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
 	c := &b.classes[o.class]
 	s.slot = slot
@@ -100,7 +100,7 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	}
 	s.begin(len(b.bidClasses.all), filter{
 		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low),
-		length: ^uint32(high - low), room: ^uint32(o.units), factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill),
+		length: ^uint32(high - low), room: ^uint32(room), factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill),
 		org: o.org,
 	}, -o.price)
 	for id := range b.bidClasses.all {

@@ -253,8 +253,12 @@ func (r *bidRecord) bounds(b *Book, l *lot) bounds {
 			mask |= allow &^ set.Deny[word]
 		}
 	}
+	least := uint32(r.atLeast())
+	if r.flags&bidAllOrNone != 0 {
+		least = 1 // its place among others is by any lease of an offer, not only by what is new
+	}
 	return bounds{
-		slots: slotsOf(r.earliest, r.latestEnd), mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank, room: ^uint32(r.atLeast()),
+		slots: slotsOf(r.earliest, r.latestEnd), mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank, room: ^least,
 		factor: ^r.maxCarbon, floor: ^uint32(r.units), org: r.org,
 	}
 }

@@ -75,7 +75,7 @@ func (b *Book) retry(slot uint32) {
 // [from, to); false where that is quickly none.
 func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	s, o := &b.turns, b.offers.at(slot)
-	if len(b.bidClasses.all) == 0 {
+	if !b.anyPays(o.price) {
 		return false
 	}
 	from = max(from, b.now)
@@ -107,6 +107,16 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 		b.enterBidClass(uint32(id), c)
 	}
 	return len(s.heap) > 0
+}
+
+// anyPays reports whether some resting bid has a limit of at least a price.
+func (b *Book) anyPays(price int64) bool {
+	for id := range b.bidClasses.trees {
+		if t := &b.bidClasses.trees[id]; t.root != 0 && limitOf(t.sum.rank) >= price {
+			return true
+		}
+	}
+	return false
 }
 
 // limitOf is the highest limit that a rank stands for.

@@ -16,6 +16,7 @@ type offerSearch struct {
 	need       corehour.Units
 	varies     bool // what a lease costs the bid, or whether its cap allows it, may depend on the start
 	all        bool // every lease is sought, not only what the bid needs
+	prepared   bool // the filter is made
 	zones      []zoneExposure
 	generation uint32 // of what is in zones
 }
@@ -31,23 +32,9 @@ func (b *Book) beginSearch(bid *Bid) {
 	s := &b.search
 	s.bid, s.terms, s.need, s.varies = bid, b.termsOf(bid), bid.atLeast(), false
 	latest := s.terms.end.Add(-s.terms.d)
+	s.heap, s.cut, s.prepared = s.heap[:0], int64(bid.Limit), false
 	if latest < s.terms.first {
-		s.begin(0, filter{}, 0)
 		return
-	}
-	s.begin(len(b.classes), filter{
-		// Every lease covers what is between its latest start and earliest end.
-		all: slotsOf(uint32(latest), uint32(s.terms.first.Add(s.terms.d))),
-		any: slotsOf(uint32(s.terms.first), uint32(s.terms.end)),
-		lo:  uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
-		floor: uint32(bid.Units), org: uint32(bid.Org), mask: b.providerMask(&bid.Providers),
-	}, int64(bid.Limit))
-	if s.generation++; s.generation == 0 {
-		clear(s.zones)
-		s.generation = 1
-	}
-	for len(s.zones) < len(b.grid.curves) {
-		s.zones = append(s.zones, zoneExposure{})
 	}
 	for word, selling := range b.selling {
 		if !bid.Regions.AllowAll {
@@ -58,6 +45,28 @@ func (b *Book) beginSearch(bid *Bid) {
 				b.enterClass(class)
 			}
 		}
+	}
+}
+
+// prepare makes the filter of a search. Most bids that do not trade are turned
+// away by the best price of each class before it is needed.
+func (b *Book) prepare() {
+	s, bid := &b.search, b.search.bid
+	latest := s.terms.end.Add(-s.terms.d)
+	s.prepared = true
+	s.begin(len(b.classes), filter{
+		// Every lease covers what is between its latest start and earliest end.
+		all: slotsOf(uint32(latest), uint32(s.terms.first.Add(s.terms.d))),
+		any: slotsOf(uint32(s.terms.first), uint32(s.terms.end)),
+		lo:  uint32(latest), hi: uint32(s.terms.first.Add(s.terms.d)), length: uint32(s.terms.d), room: uint32(s.need),
+		floor: uint32(bid.Units), org: uint32(bid.Org), mask: b.providerMask(&bid.Providers),
+	}, s.cut)
+	if s.generation++; s.generation == 0 {
+		clear(s.zones)
+		s.generation = 1
+	}
+	for len(s.zones) < len(b.grid.curves) {
+		s.zones = append(s.zones, zoneExposure{})
 	}
 }
 
@@ -85,6 +94,9 @@ func (b *Book) enterClass(class uint32) {
 	t := &b.trees[class]
 	if int64(t.sum.rank)*int64(corehour.Tick) > s.cut {
 		return
+	}
+	if !s.prepared {
+		b.prepare()
 	}
 	k := scale{factor: ^uint32(0)}
 	switch {

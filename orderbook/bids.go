@@ -292,7 +292,8 @@ func (b *Book) indexBid(slot uint32) {
 		for i := at; !l.alone && i < int(n.n) && n.key[i] == key; i++ {
 			queue := b.demand.lots.at(n.ref[i])
 			if !queue.alone && queue.lo == l.lo && queue.hi == l.hi && *b.bidTerms.at(queue.terms) == terms {
-				b.joinBid(n.ref[i], slot)
+				k.lot = n.ref[i]
+				queue.join(&b.bidLinks, slot, r.arrival, func(slot uint32) uint64 { return b.bids.at(slot).arrival })
 				if floor := ^uint32(r.units); floor < n.sums[i].floor {
 					n.sums[i].floor = floor
 					b.demand.widen(t, leaf, &n.sums[i])
@@ -315,25 +316,6 @@ func (b *Book) indexBid(slot uint32) {
 	} else {
 		b.demand.insert(t, leaf, at, id, &sum)
 	}
-}
-
-// joinBid puts a bid into a queue by arrival; new ones go to the end.
-func (b *Book) joinBid(id, slot uint32) {
-	l, arrival := b.demand.lots.at(id), b.bids.at(slot).arrival
-	b.bidLinks.at(slot).lot = id
-	if l.last < arrival {
-		l.append(&b.bidLinks, slot, arrival)
-		return
-	}
-	after := l.head
-	for after != 0 && b.bids.at(after).arrival < arrival {
-		after = b.bidLinks.at(after).next
-	}
-	if after == 0 {
-		l.append(&b.bidLinks, slot, l.last)
-		return
-	}
-	l.putBefore(&b.bidLinks, slot, after)
 }
 
 // unindexBid takes a bid out of the index.

@@ -232,7 +232,8 @@ func (b *Book) enqueue(slot uint32) {
 		for i := at; i < int(n.n) && n.key[i] == key; i++ {
 			l := b.supply.lots.at(n.ref[i])
 			if !l.alone && l.lo == o.from && l.hi == o.to && *b.offerTerms.at(l.terms) == terms {
-				b.join(n.ref[i], slot)
+				b.offerLinks.at(slot).lot = n.ref[i]
+				l.join(&b.offerLinks, slot, o.arrival, func(slot uint32) uint64 { return b.offers.at(slot).arrival })
 				if room := uint32(o.free); room > l.room {
 					l.room = room
 					n.sums[i].room = room
@@ -257,26 +258,6 @@ func (b *Book) enqueue(slot uint32) {
 	} else {
 		b.supply.insert(t, leaf, at, id, &sum)
 	}
-}
-
-// join puts an offer into a queue by arrival. New ones go to the end; one that
-// comes back is mostly near the beginning.
-func (b *Book) join(id, slot uint32) {
-	l, arrival := b.supply.lots.at(id), b.offers.at(slot).arrival
-	b.offerLinks.at(slot).lot = id
-	if l.last < arrival {
-		l.append(&b.offerLinks, slot, arrival)
-		return
-	}
-	after := l.head
-	for after != 0 && b.offers.at(after).arrival < arrival {
-		after = b.offerLinks.at(after).next
-	}
-	if after == 0 {
-		l.append(&b.offerLinks, slot, l.last)
-		return
-	}
-	l.putBefore(&b.offerLinks, slot, after)
 }
 
 // change gives units of an offer back over [from, to), or takes them where units

@@ -70,26 +70,27 @@ func (l *lot) unlink(links *slab[link], slot uint32) (empty bool) {
 	return l.head == 0
 }
 
-// append puts an order at the end of a queue.
-func (l *lot) append(links *slab[link], slot uint32, arrival uint64) {
+// join puts an order into a queue by arrival: mostly at the end, because it is
+// new; one that comes back is mostly near the beginning.
+func (l *lot) join(links *slab[link], slot uint32, arrival uint64, arrivalOf func(slot uint32) uint64) {
 	k := links.at(slot)
-	k.prev, k.next = l.tail, 0
-	if l.tail == 0 {
+	after := uint32(0)
+	if arrival < l.last {
+		for after = l.head; after != 0 && arrivalOf(after) < arrival; {
+			after = links.at(after).next
+		}
+	}
+	k.prev, k.next = l.tail, after
+	if after == 0 {
+		l.tail, l.last = slot, max(l.last, arrival)
+	} else {
+		a := links.at(after)
+		k.prev = a.prev
+		a.prev = slot
+	}
+	if k.prev == 0 {
 		l.head = slot
 	} else {
-		links.at(l.tail).next = slot
+		links.at(k.prev).next = slot
 	}
-	l.tail, l.last = slot, arrival
-}
-
-// putBefore puts an order before another one of a queue.
-func (l *lot) putBefore(links *slab[link], slot, after uint32) {
-	k, a := links.at(slot), links.at(after)
-	k.prev, k.next = a.prev, after
-	if a.prev == 0 {
-		l.head = slot
-	} else {
-		links.at(a.prev).next = slot
-	}
-	a.prev = slot
 }

@@ -74,7 +74,13 @@ func (db *DB) writeOnce(ctx context.Context, fn func(ctx context.Context, tx *sq
 		return err
 	}
 	done = true
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		// The context ended after fn did, and the transaction was rolled back for
+		// that: this is what happened.
+		err = ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("database: commit: %w", err)
 	}
 	return nil

@@ -98,6 +98,9 @@ func (b *Book) enterClass(class uint32) {
 	if !s.prepared {
 		b.prepare()
 	}
+	if s.filter.factor = ^uint32(0); !s.filter.passes(&t.sum) {
+		return
+	}
 	k := scale{factor: ^uint32(0)}
 	switch {
 	case s.terms.price == 0 && s.terms.maxCarbon == NoCarbonCap:
@@ -118,11 +121,19 @@ func (b *Book) enterClass(class uint32) {
 	s.enter(t, class, k)
 }
 
-// leastExposure is the least intensity x minutes that any lease of the bid in a
-// zone can have.
+// longSearch is how many starts are looked at for the least exposure in a zone.
+const longSearch = 100 * corehour.MinutesPerHour
+
+// leastExposure bounds intensity x minutes of any lease of the bid in a zone from
+// below: exactly, or where there are very many starts by the cleanest hour.
 func (b *Book) leastExposure(zone ZoneIndex, t *terms) int64 {
-	window := [1]run{{t.first, t.end.Add(-t.d)}}
-	return b.grid.curves[zone].leastExposure(window[:], t.d)
+	c := &b.grid.curves[zone]
+	last := t.end.Add(-t.d)
+	if last.Sub(t.first) > longSearch {
+		return int64(c.least(t.first, t.end)) * int64(t.d)
+	}
+	window := [1]run{{t.first, last}}
+	return c.leastExposure(window[:], t.d)
 }
 
 // mostEnergy is the most energy whose carbon is within the cap at an exposure.

@@ -10,7 +10,7 @@ import (
 // its own, checked against the reference. The figures are the medians of the
 // rounds, so -benchtime 5x gives medians of five. ns/op and ns/fill of W1 to W4
 // are processor time; latencies are what the clock on the wall says, the time of
-// reading it (about 40 ns) included.
+// reading it included.
 
 // loadOperations is how many operations a round of W1 and W2 measures.
 const loadOperations = 1_000_000

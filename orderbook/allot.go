@@ -11,7 +11,7 @@ import (
 type bidSearch struct {
 	walk
 	slot    uint32              // the offer
-	rate    corehour.CarbonRate // the least that a lease of it can have
+	rate    corehour.CarbonRate // the least that any lease of it can have
 	touched []uint32            // bids whose lots are not what they now seek
 	emptied []uint32            // queues of bids that are empty
 	// version counts what has changed in the offer or in the queues since the
@@ -82,21 +82,20 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	if from >= to {
 		return false
 	}
-	room := corehour.Units(o.free)
+	begin, end := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
+	low, high, room := begin, end, corehour.Units(o.free)
 	if o.steps != 0 {
-		room, _, _ = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
+		room, low, high = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
+		low = max(low, b.now)
 	}
-	if room < corehour.Units(o.minFill) {
+	if room < corehour.Units(o.minFill) || low >= high {
 		return false
 	}
-	// But for the units, what is asked here must hold for any lease of the offer,
-	// because that is where an all-or-none bid has its place among the others.
-	low, high := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
 	c := &b.classes[o.class]
 	s.slot = slot
 	s.rate = corehour.CarbonRate(o.factor)
 	if c.zone != NoZone {
-		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(low, high)), 1)
+		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(begin, end)), 1)
 	}
 	s.begin(len(b.bidClasses.all), filter{
 		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low),

@@ -253,14 +253,17 @@ func (r *bidRecord) bounds(b *Book, l *lot) bounds {
 			mask |= allow &^ set.Deny[word]
 		}
 	}
-	least := uint32(r.atLeast())
+	sum := bounds{
+		slots: slotsOf(r.earliest, r.latestEnd), mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank,
+		room: ^uint32(r.atLeast()), factor: ^r.maxCarbon, floor: ^uint32(r.units), org: r.org,
+	}
 	if r.flags&bidAllOrNone != 0 {
-		least = 1 // its place among others is by any lease of an offer, not only by what is new
+		// Its place among others is by any lease of an offer, not only by those that
+		// new capacity makes possible.
+		sum.slots = slots{^uint64(0), ^uint64(0)}
+		sum.lo, sum.hi, sum.length, sum.room = 0, ^uint32(0), ^uint32(0), ^uint32(1)
 	}
-	return bounds{
-		slots: slotsOf(r.earliest, r.latestEnd), mask: mask, lo: l.lo, hi: l.hi, length: ^uint32(r.piece()), rank: l.rank, room: ^least,
-		factor: ^r.maxCarbon, floor: ^uint32(r.units), org: r.org,
-	}
+	return sum
 }
 
 func (r *bidRecord) queueTag() uint32 {

@@ -223,14 +223,7 @@ func (b *Book) bestFor(r *bidRecord, slot uint32) (start, bool) {
 	if r.taken != 0 {
 		t.taken = *b.taken.at(r.taken)
 	}
-	need := corehour.Units(max(o.minFill, r.atLeast()))
-	b.runs = b.runs[:0]
-	if o.steps != 0 {
-		b.runs = b.capacity.at(o.steps).runsIn(b.runs, &t, corehour.Minute(o.from), corehour.Minute(o.to), need)
-	} else if corehour.Units(o.free) >= need {
-		b.runs = t.runsIn(b.runs, corehour.Minute(o.from), corehour.Minute(o.to))
-	}
-	return b.bestStart(&t, b.runs, o.carbon(c), corehour.Price(o.price))
+	return b.bestWithin(&t, o, o.from, o.to, corehour.Units(max(o.minFill, r.atLeast())))
 }
 
 // serve gives the bid whose turn it is its lease.
@@ -253,19 +246,11 @@ func (b *Book) serve(i *item, from, to corehour.Minute) {
 // servePlain gives a bid without conditions on its leases one from a start.
 func (b *Book) servePlain(slot uint32, r *bidRecord, at corehour.Minute) {
 	b.turns.version++
-	o := b.offers.at(b.turns.slot)
-	c := &b.classes[o.class]
 	d := corehour.Minutes(r.duration)
-	units := min(corehour.Units(r.units), b.fewest(o, at, at.Add(d)))
-	f := Fill{
-		Bid: corehour.BidID(r.id), Offer: corehour.OfferID(o.id), Units: units, Start: at, End: at.Add(d),
-		Price: corehour.Price(o.price), Carbon: b.grid.Rate(o.carbon(c), at, d),
-	}
-	if r.arrival < o.arrival {
-		f.Price = (corehour.Price(r.limit) - corehour.CarbonCost(corehour.CarbonPrice(r.carbonPrice), f.Carbon)).FloorToTick()
-	}
-	b.change(b.turns.slot, f.Start, f.End, -units)
-	b.fills, b.sold = append(b.fills, f), append(b.sold, b.turns.slot)
+	units := min(corehour.Units(r.units), b.fewest(b.offers.at(b.turns.slot), at, at.Add(d)))
+	b.sell(b.turns.slot, at, d, units, buyer{
+		corehour.BidID(r.id), r.arrival, corehour.Price(r.limit), corehour.CarbonPrice(r.carbonPrice),
+	})
 	r.maxLeases--
 	if r.units -= int32(units); r.units == 0 || r.maxLeases == 0 {
 		b.retire(slot)
@@ -282,12 +267,9 @@ func (b *Book) serveOther(slot uint32, at, from, to corehour.Minute) (again bool
 	b.load(slot, bid)
 	made, minimum := len(b.fills), bid.atLeast()
 	b.settle()
-	switch {
-	case bid.allOrNone() && bid.splittable():
-		b.fillPieces(bid)
-	case bid.allOrNone():
-		b.fillWhole(bid, &fresh{b.turns.slot, from, to})
-	default:
+	if bid.allOrNone() {
+		b.fillAllOrNone(bid, &fresh{b.turns.slot, from, to})
+	} else {
 		again = true
 		d := bid.piece()
 		b.take(bid, b.turns.slot, at, d, min(bid.Units, b.fewest(b.offers.at(b.turns.slot), at, at.Add(d))))
@@ -372,15 +354,10 @@ func (b *Book) wouldTrade(slot uint32) bool {
 		}
 		bid := &b.work
 		b.load(b.bidOf(&i), bid)
-		switch {
-		case bid.allOrNone() && bid.splittable():
-			b.fillPieces(bid)
-		case bid.allOrNone():
-			b.fillWhole(bid, &fresh{slot, from, to})
-		default:
+		if !bid.allOrNone() {
 			return true
 		}
-		if len(b.fills) > 0 {
+		if b.fillAllOrNone(bid, &fresh{slot, from, to}); len(b.fills) > 0 {
 			b.undo()
 			return true
 		}

@@ -314,11 +314,7 @@ func (b *Book) indexBid(slot uint32) {
 	k.lot, k.prev, k.next = id, 0, 0
 	sum := r.bounds(b, &l)
 	b.bidClasses.all[r.class].lots++
-	if t.root == 0 {
-		b.demand.start(t, id, &sum)
-	} else {
-		b.demand.insert(t, leaf, at, id, &sum)
-	}
+	b.demand.insert(t, leaf, at, id, &sum)
 }
 
 // unindexBid takes a bid out of the index.

@@ -172,8 +172,12 @@ func (n *node) before(key uint64) int {
 	return low
 }
 
-// seek finds the leaf and the position in it at which a key belongs.
+// seek finds the leaf and the position in it at which a key belongs; none in an
+// empty tree.
 func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
+	if root == 0 {
+		return 0, 0
+	}
 	for {
 		n := x.nodes.at(root)
 		i := n.before(key)
@@ -188,8 +192,12 @@ func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
 	}
 }
 
-// insert puts a lot where seek said it belongs.
+// insert puts a lot where seek said it belongs; into an empty tree it is put first.
 func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
+	if t.root == 0 {
+		x.start(t, id, sum)
+		return
+	}
 	l := x.lots.at(id)
 	n := x.nodes.at(leaf)
 	if n.n == fanout {

@@ -9,13 +9,23 @@ import (
 // fillFromAll gives a bid all the leases that it can have now.
 func (b *Book) fillFromAll(bid *Bid) {
 	switch {
+	case bid.allOrNone():
+		b.fillAllOrNone(bid, nil)
 	case bid.splittable():
 		b.fillPieces(bid)
-	case bid.allOrNone():
-		b.fillWhole(bid, nil)
 	default:
 		b.fillParts(bid)
 	}
+}
+
+// fillAllOrNone gives a bid that fills as a whole everything or nothing; of is the
+// new capacity that a resting one is tried because of.
+func (b *Book) fillAllOrNone(bid *Bid, of *fresh) {
+	if bid.splittable() {
+		b.fillPieces(bid)
+		return
+	}
+	b.fillWhole(bid, of)
 }
 
 // fillParts takes the best lease again and again until nothing is open, no lease
@@ -63,25 +73,37 @@ func (b *Book) takeLease(bid *Bid, i item) {
 
 // take makes a lease: the units are the offer's no more and the bid's no more.
 func (b *Book) take(bid *Bid, slot uint32, at corehour.Minute, d corehour.Minutes, units corehour.Units) {
-	o := b.offers.at(slot)
-	end := at.Add(d)
-	rate := b.grid.Rate(o.carbon(&b.classes[o.class]), at, d)
-	paid := corehour.Price(o.price)
-	if bid.Arrival < o.arrival {
-		paid = (bid.Limit - corehour.CarbonCost(bid.CarbonPrice, rate)).FloorToTick()
-	}
-	b.change(slot, at, end, -units)
+	b.sell(slot, at, d, units, buyer{bid.ID, bid.Arrival, bid.Limit, bid.CarbonPrice})
 	bid.MaxLeases--
 	if bid.splittable() {
 		bid.Duration -= d
-		bid.hold(Span{at, end})
+		bid.hold(Span{at, at.Add(d)})
 	} else {
 		bid.Units -= units
 	}
-	b.fills = append(b.fills, Fill{
-		Bid: bid.ID, Offer: corehour.OfferID(o.id), Units: units, Start: at, End: end, Price: paid, Carbon: rate,
-	})
-	b.sold = append(b.sold, slot)
+}
+
+// buyer is what of a bid decides the price of its fill.
+type buyer struct {
+	id          corehour.BidID
+	arrival     uint64
+	limit       corehour.Price
+	carbonPrice corehour.CarbonPrice
+}
+
+// sell notes a fill and takes its units out of the offer. Of bid and offer, the
+// one that came first sets the price.
+func (b *Book) sell(slot uint32, at corehour.Minute, d corehour.Minutes, units corehour.Units, to buyer) {
+	o := b.offers.at(slot)
+	f := Fill{
+		Bid: to.id, Offer: corehour.OfferID(o.id), Units: units, Start: at, End: at.Add(d),
+		Price: corehour.Price(o.price), Carbon: b.grid.Rate(o.carbon(&b.classes[o.class]), at, d),
+	}
+	if to.arrival < o.arrival {
+		f.Price = (to.limit - corehour.CarbonCost(to.carbonPrice, f.Carbon)).FloorToTick()
+	}
+	b.change(slot, f.Start, f.End, -units)
+	b.fills, b.sold = append(b.fills, f), append(b.sold, slot)
 }
 
 // hold adds a piece to those that a splittable bid has, in order of time.

@@ -52,12 +52,10 @@ func (b *Book) admit(o *Offer) uint32 {
 }
 
 func (b *Book) classFor(kind offerKind) uint32 {
-	if n := len(b.classIn[kind.region]); n > 0 {
-		// Mostly an offer is of a kind that has offers, and a region has few.
-		for _, id := range b.classIn[kind.region] {
-			if b.classes[id].offerKind == kind {
-				return id
-			}
+	// Mostly an offer is of a kind that has offers, and a region has few.
+	for _, id := range b.classIn[kind.region] {
+		if b.classes[id].offerKind == kind {
+			return id
 		}
 	}
 	id, ok := b.classOf[kind]
@@ -150,10 +148,6 @@ func (b *Book) placeLot(id uint32, o *offerRecord) {
 	t := &b.trees[l.tree]
 	sum := o.bounds(l)
 	b.openedLot(l.tree, o.provider)
-	if t.root == 0 {
-		b.supply.start(t, id, &sum)
-		return
-	}
 	leaf, at := b.supply.seek(t.root, l.key())
 	b.supply.insert(t, leaf, at, id, &sum)
 }
@@ -253,11 +247,7 @@ func (b *Book) enqueue(slot uint32) {
 	b.offerLinks.at(slot).lot = id
 	sum := o.bounds(l)
 	b.openedLot(o.class, o.provider)
-	if t.root == 0 {
-		b.supply.start(t, id, &sum)
-	} else {
-		b.supply.insert(t, leaf, at, id, &sum)
-	}
+	b.supply.insert(t, leaf, at, id, &sum)
 }
 
 // change gives units of an offer back over [from, to), or takes them where units

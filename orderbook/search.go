@@ -27,7 +27,7 @@ type zoneExposure struct {
 	generation uint32
 }
 
-// begin starts a search for leases of the bid's next length.
+// beginSearch starts a search for leases of the bid's next length.
 func (b *Book) beginSearch(bid *Bid) {
 	s := &b.search
 	s.bid, s.terms, s.need, s.varies = bid, b.termsOf(bid), bid.atLeast(), false
@@ -206,13 +206,7 @@ func (b *Book) leaseWithin(slot, lo, hi uint32, i item) (item, bool) {
 		return i, false
 	}
 	need := max(s.need, corehour.Units(o.minFill))
-	b.runs = b.runs[:0]
-	if o.steps != 0 {
-		b.runs = b.capacity.at(o.steps).runsIn(b.runs, &s.terms, corehour.Minute(lo), corehour.Minute(hi), need)
-	} else if corehour.Units(o.free) >= need {
-		b.runs = s.terms.runsIn(b.runs, corehour.Minute(lo), corehour.Minute(hi))
-	}
-	best, ok := b.bestStart(&s.terms, b.runs, o.carbon(&b.classes[i.class]), corehour.Price(o.price))
+	best, ok := b.bestWithin(&s.terms, o, lo, hi, need)
 	if !ok {
 		return i, false
 	}
@@ -222,6 +216,18 @@ func (b *Book) leaseWithin(slot, lo, hi uint32, i item) (item, bool) {
 		s.cut = min(s.cut, i.key)
 	}
 	return i, true
+}
+
+// bestWithin is the best start of a lease of need units of an offer within [lo, hi).
+func (b *Book) bestWithin(t *terms, o *offerRecord, lo, hi uint32, need corehour.Units) (start, bool) {
+	from, to := corehour.Minute(lo), corehour.Minute(hi)
+	b.runs = b.runs[:0]
+	if o.steps != 0 {
+		b.runs = b.capacity.at(o.steps).runsIn(b.runs, t, from, to, need)
+	} else if corehour.Units(o.free) >= need {
+		b.runs = t.runsIn(b.runs, from, to)
+	}
+	return b.bestStart(t, b.runs, o.carbon(&b.classes[o.class]), corehour.Price(o.price))
 }
 
 // offerOf is the offer that an item's lease is of.

@@ -13,7 +13,6 @@ type bidSearch struct {
 	slot    uint32              // the offer
 	rate    corehour.CarbonRate // the least that any lease of it can have
 	touched []uint32            // bids whose lots are not what they now seek
-	emptied []uint32            // queues of bids that are empty
 	// version counts what has changed in the offer or in the queues since the
 	// search began: a lease found before may not be there any more.
 	version uint32
@@ -40,26 +39,23 @@ func (b *Book) allot(slot uint32, from, to corehour.Minute) {
 
 // soldOut reports whether an offer has nothing to sell at any time.
 func (b *Book) soldOut(slot uint32) bool {
-	o := b.offers.at(slot)
-	return o.steps == 0 && o.free < o.minFill
+	o := b.supply.orders.at(slot)
+	return o.steps == 0 && o.open < b.offerTermsOf(o).minFill
 }
 
 // finishTurns brings the index of bids to what they are after some were served.
 func (b *Book) finishTurns() {
-	b.sweepBids()
 	s := &b.turns
 	for _, slot := range s.touched {
-		if r := b.bids.at(slot); b.rests(slot) && r.touched {
+		if r := b.demand.orders.at(slot); b.demand.has(slot) && r.touched {
 			r.touched = false
 			b.unindexBid(slot)
 			b.indexBid(slot)
 		}
 	}
 	s.touched = s.touched[:0]
+	b.tidyDemand()
 }
-
-// rests reports whether a slot holds a resting bid.
-func (b *Book) rests(slot uint32) bool { return b.bidLinks.at(slot).generation&1 == 1 }
 
 // retry tries a resting bid against all offers.
 func (b *Book) retry(slot uint32) {
@@ -74,7 +70,7 @@ func (b *Book) retry(slot uint32) {
 // beginTurns starts a search for bids that can use an offer's capacity around
 // [from, to); false where that is quickly none.
 func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
-	s, o := &b.turns, b.offers.at(slot)
+	s, o := &b.turns, b.supply.orders.at(slot)
 	if !b.anyPays(o.price) {
 		return false
 	}
@@ -82,36 +78,37 @@ func (b *Book) beginTurns(slot uint32, from, to corehour.Minute) bool {
 	if from >= to {
 		return false
 	}
-	begin, end := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
-	low, high, room := begin, end, corehour.Units(o.free)
+	t := b.offerTermsOf(o)
+	least := corehour.Units(t.minFill)
+	begin, end := max(corehour.Minute(t.from), b.now), corehour.Minute(t.to)
+	low, high, room := begin, end, corehour.Units(o.open)
 	if o.steps != 0 {
-		room, low, high = b.capacity.at(o.steps).reach(from, to, corehour.Units(o.minFill))
+		room, low, high = b.capacity.at(o.steps).reach(from, to, least)
 		low = max(low, b.now)
 	}
-	if room < corehour.Units(o.minFill) || low >= high {
+	if room < least || low >= high {
 		return false
 	}
-	c := &b.classes[o.class]
 	s.slot = slot
-	s.rate = corehour.CarbonRate(o.factor)
-	if c.zone != NoZone {
-		s.rate = rateOf(corehour.Energy(o.factor), int64(b.grid.curves[c.zone].least(begin, end)), 1)
+	s.rate = corehour.CarbonRate(t.factor)
+	if t.zone != NoZone {
+		s.rate = rateOf(corehour.Energy(t.factor), int64(b.grid.curves[t.zone].least(begin, end)), 1)
 	}
 	s.begin(len(b.bidClasses.all), filter{
-		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (c.region & 63), lo: uint32(high), hi: uint32(low),
-		length: ^uint32(high - low), room: ^uint32(room), factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(o.minFill),
-		org: o.org,
+		any: slotsOf(uint32(low), uint32(high)), mask: 1 << (t.region & 63), lo: uint32(high), hi: uint32(low),
+		length: ^uint32(high - low), room: ^uint32(room), factor: ^uint32(min(s.rate, NoCarbonCap)), floor: ^uint32(least),
+		org: t.org,
 	}, -o.price)
 	for id := range b.bidClasses.all {
-		b.enterBidClass(uint32(id), c)
+		b.enterBidClass(uint32(id), &t.offerKind)
 	}
 	return len(s.heap) > 0
 }
 
 // anyPays reports whether some resting bid has a limit of at least a price.
 func (b *Book) anyPays(price int64) bool {
-	for id := range b.bidClasses.trees {
-		if t := &b.bidClasses.trees[id]; t.root != 0 && limitOf(t.sum.rank) >= price {
+	for id := range b.demand.trees {
+		if t := &b.demand.trees[id]; t.root != 0 && limitOf(t.sum.rank) >= price {
 			return true
 		}
 	}
@@ -134,8 +131,8 @@ func scaleOfLimits(cost corehour.Price, factor uint32) scale {
 }
 
 // enterBidClass takes the tree of a class into the search if it may have something.
-func (b *Book) enterBidClass(id uint32, of *offerClass) {
-	s, c, t := &b.turns, &b.bidClasses.all[id], &b.bidClasses.trees[id]
+func (b *Book) enterBidClass(id uint32, of *offerKind) {
+	s, c, t := &b.turns, &b.bidClasses.all[id], &b.demand.trees[id]
 	if t.root == 0 || -limitOf(t.sum.rank) > s.cut || c.sla > of.sla || of.interruptible && !c.interruptible {
 		return
 	}
@@ -158,7 +155,7 @@ func (b *Book) nextTurn() (item, bool) {
 				return i, true
 			}
 		default:
-			found, ok := s.follow(&b.demand, &i)
+			found, ok := s.follow(&b.demand.index, &i)
 			if !ok {
 				continue
 			}
@@ -178,59 +175,57 @@ func (b *Book) nextTurn() (item, bool) {
 // that seeks as many units as the offer gives at least.
 func (b *Book) turnOf(id, class uint32) (item, bool) {
 	s := &b.turns
-	slot := b.demand.lots.at(id).head
-	for slot != 0 && b.bids.at(slot).units < b.offers.at(s.slot).minFill {
-		slot = b.bidLinks.at(slot).next
+	o := b.supply.orders.at(s.slot)
+	l, least := b.demand.lots.at(id), b.offerTermsOf(o).minFill
+	slot := l.head
+	if !l.alone {
+		slot = b.demand.first(l, uint32(least))
 	}
 	if slot == 0 {
 		return item{}, false
 	}
-	r := b.bids.at(slot)
+	r := b.demand.orders.at(slot)
+	if r.open < least {
+		return item{}, false
+	}
 	best, ok := b.bestFor(r, s.slot)
 	if !ok {
 		return item{}, false
 	}
 	return item{
-		key: int64(best.effective) - int64(b.offers.at(s.slot).price) - r.limit, major: r.arrival, minor: uint64(best.at),
-		ref: id, class: class, at: s.version, kind: itemLease,
+		key: int64(best.effective) - o.price - r.price, major: r.arrival, minor: uint64(best.at),
+		ref: id, class: class, at: s.version, order: slot, kind: itemLease,
 	}, true
 }
 
-// bidOf is the bid of a turn.
-func (b *Book) bidOf(i *item) uint32 {
-	slot := b.demand.lots.at(i.ref).head
-	for b.bids.at(slot).arrival != i.major {
-		slot = b.bidLinks.at(slot).next
-	}
-	return slot
-}
-
 // bestFor is the best start of a resting bid's next lease of an offer.
-func (b *Book) bestFor(r *bidRecord, slot uint32) (start, bool) {
-	o := b.offers.at(slot)
-	c := &b.classes[o.class]
-	d := r.piece()
-	if o.org == r.org || o.takeOrPay > r.takeOrPay || corehour.Minutes(o.minDuration) > d || o.minFill > r.units || o.price > r.limit ||
-		uint8(c.sla) < r.sla || c.interruptible && r.flags&bidInterruptible == 0 ||
-		r.regions != 0 && !b.regions.at(r.regions).Has(c.region) ||
-		r.providers != 0 && !b.providers.at(r.providers).Has(ProviderIndex(o.provider)) {
+func (b *Book) bestFor(r *order, slot uint32) (start, bool) {
+	o, of := b.supply.orders.at(slot), b.bidTermsOf(r)
+	c := b.offerTermsOf(o)
+	d := of.piece(r)
+	if c.org == of.org || c.takeOrPay > of.takeOrPay || corehour.Minutes(c.minDuration) > d || c.minFill > r.open || o.price > r.price ||
+		c.sla < of.sla || c.interruptible && !of.interruptible ||
+		of.regions != 0 && !b.regions.at(of.regions).Has(c.region) ||
+		of.providers != 0 && !b.providers.at(of.providers).Has(ProviderIndex(c.provider)) {
 		return start{}, false
 	}
 	t := terms{
-		first: max(corehour.Minute(r.earliest), b.now), end: corehour.Minute(r.latestEnd), d: d,
-		price: corehour.CarbonPrice(r.carbonPrice), maxCarbon: corehour.CarbonRate(r.maxCarbon), limit: corehour.Price(r.limit),
+		first: max(corehour.Minute(of.earliest), b.now), end: corehour.Minute(of.latestEnd), d: d,
+		price: of.carbonPrice, maxCarbon: corehour.CarbonRate(of.maxCarbon), limit: corehour.Price(r.price),
 	}
 	if r.taken != 0 {
 		t.taken = *b.taken.at(r.taken)
 	}
-	return b.bestWithin(&t, o, o.from, o.to, corehour.Units(max(o.minFill, r.atLeast())))
+	return b.bestWithin(&t, o, c, c.from, c.to, corehour.Units(max(c.minFill, of.atLeast(r))))
 }
 
 // serve gives the bid whose turn it is its lease.
 func (b *Book) serve(i *item, from, to corehour.Minute) {
-	s := &b.turns
-	slot := b.bidOf(i)
-	if r := b.bids.at(slot); r.plain() {
+	s, slot := &b.turns, i.order
+	if r := b.demand.orders.at(slot); r.queued {
+		b.serveQueued(i)
+		return
+	} else if b.bidTermsOf(r).plain() {
 		b.servePlain(slot, r, corehour.Minute(i.minor))
 	} else if !b.serveOther(slot, corehour.Minute(i.minor), from, to) {
 		return
@@ -244,16 +239,37 @@ func (b *Book) serve(i *item, from, to corehour.Minute) {
 }
 
 // servePlain gives a bid without conditions on its leases one from a start.
-func (b *Book) servePlain(slot uint32, r *bidRecord, at corehour.Minute) {
+func (b *Book) servePlain(slot uint32, r *order, at corehour.Minute) {
 	b.turns.version++
-	d := corehour.Minutes(r.duration)
-	units := min(corehour.Units(r.units), b.fewest(b.offers.at(b.turns.slot), at, at.Add(d)))
-	b.sell(b.turns.slot, at, d, units, buyer{
-		corehour.BidID(r.id), r.arrival, corehour.Price(r.limit), corehour.CarbonPrice(r.carbonPrice),
-	})
-	r.maxLeases--
-	if r.units -= int32(units); r.units == 0 || r.maxLeases == 0 {
+	t := b.bidTermsOf(r)
+	d := corehour.Minutes(t.duration)
+	units := min(corehour.Units(r.open), b.fewest(b.supply.orders.at(b.turns.slot), at, at.Add(d)))
+	b.sell(b.turns.slot, at, d, units, buyer{corehour.BidID(r.id), r.arrival, corehour.Price(r.price), t.carbonPrice})
+	r.leases--
+	if r.open -= int32(units); r.open == 0 || r.leases == 0 {
 		b.retire(slot)
+	}
+}
+
+// serveQueued serves the bids of a ladder one after the other, until what comes
+// next in it is not better than what else is known.
+func (b *Book) serveQueued(i *item) {
+	s := &b.turns
+	for {
+		id, class := i.ref, i.class
+		b.servePlain(i.order, b.demand.orders.at(i.order), corehour.Minute(i.minor))
+		if b.soldOut(s.slot) {
+			return
+		}
+		turn, ok := b.turnOf(id, class)
+		if !ok {
+			return
+		}
+		if len(s.heap) > 0 && !turn.less(&s.heap[0]) {
+			s.heap.push(turn)
+			return
+		}
+		*i = turn
 	}
 }
 
@@ -272,7 +288,7 @@ func (b *Book) serveOther(slot uint32, at, from, to corehour.Minute) (again bool
 	} else {
 		again = true
 		d := bid.piece()
-		b.take(bid, b.turns.slot, at, d, min(bid.Units, b.fewest(b.offers.at(b.turns.slot), at, at.Add(d))))
+		b.take(bid, b.turns.slot, at, d, min(bid.Units, b.fewest(b.supply.orders.at(b.turns.slot), at, at.Add(d))))
 		b.settle()
 		if bid.seeks() && (bid.splittable() || bid.atLeast() < minimum) {
 			b.fillFromAll(bid)
@@ -287,28 +303,26 @@ func (b *Book) serveOther(slot uint32, at, from, to corehour.Minute) (again bool
 // served notes what a resting bid has become.
 func (b *Book) served(slot uint32, bid *Bid) {
 	b.turns.version++
-	r := b.bids.at(slot)
-	piece, least := r.piece(), r.atLeast()
+	r := b.demand.orders.at(slot)
+	t := b.bidTermsOf(r)
+	piece, least := t.piece(r), t.atLeast(r)
 	b.keep(r, bid)
 	b.completed(bid)
 	if !bid.seeks() {
 		b.retire(slot)
 		return
 	}
-	if (r.piece() != piece || r.atLeast() != least) && !r.touched {
+	if (t.piece(r) != piece || t.atLeast(r) != least) && !r.touched {
 		r.touched = true
 		b.turns.touched = append(b.turns.touched, slot)
 	}
 }
 
 // retire takes a bid out of the book while a search over bids goes on: its lot
-// stays in the tree, empty, until the search is over.
+// stays in the tree until the search is over.
 func (b *Book) retire(slot uint32) {
-	id := b.bidLinks.at(slot).lot
-	if b.demand.lots.at(id).unlink(&b.bidLinks, slot) {
-		b.turns.emptied = append(b.turns.emptied, id)
-	}
-	b.bids.at(slot).touched = false
+	b.unindexBid(slot)
+	b.demand.orders.at(slot).touched = false
 	b.forgetBid(slot)
 }
 
@@ -318,32 +332,19 @@ func (b *Book) completed(bid *Bid) {
 		return
 	}
 	siblings := slices.Clone(b.groups[bid.Group])
-	slices.SortFunc(siblings, func(x, y uint32) int { return int(int64(b.bids.at(x).arrival) - int64(b.bids.at(y).arrival)) })
+	b.demand.byArrival(siblings)
 	for _, slot := range siblings {
-		if id := corehour.BidID(b.bids.at(slot).id); id != bid.ID {
+		if id := corehour.BidID(b.demand.orders.at(slot).id); id != bid.ID {
 			b.dropped = append(b.dropped, id)
 			b.retire(slot)
 		}
 	}
 }
 
-// sweepBids takes empty queues of bids out of their trees.
-func (b *Book) sweepBids() {
-	if len(b.turns.emptied) == 0 {
-		return
-	}
-	for _, id := range b.turns.emptied {
-		b.demand.strike(id)
-		b.giveBidLot(id)
-	}
-	b.turns.emptied = b.turns.emptied[:0]
-	b.demand.sweep(b.bidClasses.trees)
-}
-
 // wouldTrade reports whether a resting bid could have a lease of an offer.
 func (b *Book) wouldTrade(slot uint32) bool {
-	o := b.offers.at(slot)
-	from, to := corehour.Minute(o.from), corehour.Minute(o.to)
+	t := b.offerTermsOf(b.supply.orders.at(slot))
+	from, to := corehour.Minute(t.from), corehour.Minute(t.to)
 	if !b.beginTurns(slot, from, to) {
 		return false
 	}
@@ -353,7 +354,7 @@ func (b *Book) wouldTrade(slot uint32) bool {
 			return false
 		}
 		bid := &b.work
-		b.load(b.bidOf(&i), bid)
+		b.load(i.order, bid)
 		if !bid.allOrNone() {
 			return true
 		}

@@ -1,8 +1,6 @@
 package orderbook
 
 import (
-	"slices"
-
 	"github.com/corehour/corehour"
 )
 
@@ -13,15 +11,18 @@ import (
 // that already.
 func (b *Book) ReduceBid(now corehour.Minute, ref BidRef, units corehour.Units) (o Outcome, ok bool) {
 	b.begin(now)
-	slot, ok := b.bidAt(ref)
-	if !ok || units < 1 || units >= corehour.Units(b.bids.at(slot).units) {
+	slot, ok := b.demand.at(uint64(ref))
+	if !ok || units < 1 || units >= corehour.Units(b.demand.orders.at(slot).open) {
 		return b.outcome(), false
 	}
-	r := b.bids.at(slot)
-	r.units, r.minFill = int32(units), min(r.minFill, int32(units))
-	if b.demand.lots.at(b.bidLinks.at(slot).lot).alone {
+	r := b.demand.orders.at(slot)
+	r.open = int32(units)
+	if !r.queued {
+		t := b.bidTermsOf(r)
+		t.minFill = min(t.minFill, r.open)
 		b.unindexBid(slot)
 		b.indexBid(slot)
+		b.tidyDemand()
 	}
 	b.retry(slot)
 	b.finishTurns()
@@ -34,14 +35,15 @@ func (b *Book) ReduceBid(now corehour.Minute, ref BidRef, units corehour.Units) 
 // sold at some minute from now on.
 func (b *Book) ReduceOffer(now corehour.Minute, ref OfferRef, units corehour.Units) (ok bool) {
 	b.begin(now)
-	slot, ok := b.offerAt(ref)
+	slot, ok := b.supply.at(uint64(ref))
 	if !ok {
 		return false
 	}
-	o := b.offers.at(slot)
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
 	less := corehour.Units(o.units) - units
-	from, to := max(corehour.Minute(o.from), now), corehour.Minute(o.to)
-	if less <= 0 || units < corehour.Units(o.minFill) {
+	from, to := max(corehour.Minute(t.from), now), corehour.Minute(t.to)
+	if less <= 0 || units < corehour.Units(t.minFill) {
 		return false
 	}
 	if from >= to {
@@ -54,7 +56,7 @@ func (b *Book) ReduceOffer(now corehour.Minute, ref OfferRef, units corehour.Uni
 	}
 	o.units = int32(units)
 	if o.steps == 0 {
-		o.free -= int32(less)
+		o.open -= int32(less)
 	} else {
 		c := b.capacity.at(o.steps)
 		c.trim(now)
@@ -76,7 +78,7 @@ func (b *Book) ReduceOffer(now corehour.Minute, ref OfferRef, units corehour.Uni
 // is refused, and the old one stays as it was.
 func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended OfferRef, out Outcome, ok bool) {
 	b.begin(now)
-	old, ok := b.offerAt(ref)
+	old, ok := b.supply.at(uint64(ref))
 	if !ok {
 		return 0, b.outcome(), false
 	}
@@ -87,6 +89,7 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 		}
 	}
 	b.unindex(old)
+	b.tidySupply()
 	slot := b.admit(&o)
 	for _, l := range sold {
 		b.change(slot, l.from, l.to, -l.units)
@@ -100,7 +103,7 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 	b.forget(old)
 	b.allot(slot, o.From, o.To)
 	b.settle()
-	return b.offerRef(slot), b.outcome(), true
+	return OfferRef(b.supply.reference(slot)), b.outcome(), true
 }
 
 // sale is units of an offer sold over [from, to).
@@ -111,14 +114,15 @@ type sale struct {
 
 // soldOf lists what is sold of an offer from now on, in order of time.
 func (b *Book) soldOf(slot uint32) (sold []sale) {
-	o := b.offers.at(slot)
-	from, to := max(corehour.Minute(o.from), b.now), corehour.Minute(o.to)
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
+	from, to := max(corehour.Minute(t.from), b.now), corehour.Minute(t.to)
 	if from >= to {
 		return nil
 	}
 	if o.steps == 0 {
-		if o.free < o.units {
-			sold = append(sold, sale{from, to, corehour.Units(o.units - o.free)})
+		if o.open < o.units {
+			sold = append(sold, sale{from, to, corehour.Units(o.units - o.open)})
 		}
 		return sold
 	}
@@ -134,17 +138,28 @@ func (b *Book) soldOf(slot uint32) (sold []sale) {
 // ChangeRegions gives a resting bid another set of regions. It is for a region
 // that is new and sells nothing yet: nothing is matched.
 func (b *Book) ChangeRegions(ref BidRef, set RegionSet) {
-	slot, ok := b.bidAt(ref)
+	slot, ok := b.demand.at(uint64(ref))
 	if !ok {
 		return
 	}
+	r := b.demand.orders.at(slot)
+	t := *b.bidTermsOf(r)
 	b.unindexBid(slot)
-	r := b.bids.at(slot)
-	b.regions.give(r.regions)
-	if r.regions = 0; !set.everywhere() {
-		r.regions = b.regions.take(&set)
+	var regions uint32
+	if !set.everywhere() {
+		regions, _ = b.regions.take(&set)
 	}
+	providers := ProviderSet{AllowAll: true}
+	if t.providers != 0 {
+		providers = *b.providers.at(t.providers)
+	}
+	b.disagree(r)
+	if t.regions = regions; t.providers != 0 {
+		t.providers = b.providers.take(providers)
+	}
+	b.agree(r, &t)
 	b.indexBid(slot)
+	b.tidyDemand()
 }
 
 // Reconsider tries resting bids again after the intensity of a zone fell at some
@@ -154,16 +169,19 @@ func (b *Book) ChangeRegions(ref BidRef, set RegionSet) {
 func (b *Book) Reconsider(now corehour.Minute, zone ZoneIndex, from, to corehour.Minute) Outcome {
 	b.begin(now)
 	var slots []uint32
-	for slot := uint32(1); slot < b.bids.next; slot++ {
-		r := b.bids.at(slot)
-		if b.rests(slot) && (r.carbonPrice > 0 || corehour.CarbonRate(r.maxCarbon) < NoCarbonCap) &&
-			corehour.Minute(r.earliest) < to && corehour.Minute(r.latestEnd) > from {
+	for slot := uint32(1); slot < b.demand.orders.next; slot++ {
+		if !b.demand.has(slot) {
+			continue
+		}
+		t := b.bidTermsOf(b.demand.orders.at(slot))
+		if (t.carbonPrice > 0 || corehour.CarbonRate(t.maxCarbon) < NoCarbonCap) &&
+			corehour.Minute(t.earliest) < to && corehour.Minute(t.latestEnd) > from {
 			slots = append(slots, slot)
 		}
 	}
-	slices.SortFunc(slots, func(x, y uint32) int { return int(int64(b.bids.at(x).arrival) - int64(b.bids.at(y).arrival)) })
+	b.demand.byArrival(slots)
 	for _, slot := range slots {
-		if b.rests(slot) && b.mayMeet(slot, zone) {
+		if b.demand.has(slot) && b.mayMeet(slot, zone) {
 			b.retry(slot)
 		}
 	}

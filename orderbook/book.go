@@ -12,22 +12,17 @@ type Book struct {
 	grid *Grid
 	now  corehour.Minute
 
-	offers     slab[offerRecord]
-	offerLinks slab[link]
-	offerTerms slab[offerTerms] // of queues
+	supply     side // offers and their free time
+	offerTerms interned[offerTerms]
 	capacity   capacities
-	supply     index // of offers' free time
 	classes    []offerClass
-	trees      []tree // by class
 	classOf    map[offerKind]uint32
 	classIn    [corehour.MaxRegions][]uint32 // classes that have lots, by region
 	sellers    []int32                       // lots by provider
 	selling    RegionBits                    // regions in which a class has lots
 
-	bids       slab[bidRecord]
-	bidLinks   slab[link]
-	bidTerms   slab[bidTerms] // of queues
-	demand     index          // of resting bids
+	demand     side // resting bids
+	bidTerms   interned[bidTerms]
 	bidClasses bidClasses
 	regions    interned[RegionSet]
 	providers  lists[ProviderSet]
@@ -43,7 +38,6 @@ type Book struct {
 	turns    bidSearch
 	whole    wholeSearch
 	changed  []uint32 // offers whose lots are not what their capacity says
-	emptied  []uint32 // queues of offers that are empty
 	work     Bid      // the resting bid that is being served
 	incoming Bid
 }
@@ -52,9 +46,10 @@ type Book struct {
 func New(grid *Grid) *Book {
 	b := &Book{
 		grid: grid, classOf: make(map[offerKind]uint32), groups: make(map[corehour.BidID][]uint32),
+		offerTerms: newInterned[offerTerms](), bidTerms: newInterned[bidTerms](), regions: newInterned[RegionSet](),
 	}
+	b.demand.highest = ^uint32(0)
 	b.bidClasses.named = make(map[bidKind]uint32)
-	b.regions.named = make(map[RegionSet]uint32)
 	return b
 }
 
@@ -71,7 +66,7 @@ func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
 		return 0, Outcome{Refused: true}
 	}
 	b.completed(bid)
-	b.sweepBids()
+	b.tidyDemand()
 	var ref BidRef
 	if bid.seeks() && bid.rests() {
 		ref = b.rest(bid)
@@ -91,17 +86,17 @@ func (b *Book) PlaceOffer(now corehour.Minute, o Offer) (OfferRef, Outcome) {
 	}
 	b.allot(slot, o.From, o.To)
 	b.settle()
-	return b.offerRef(slot), b.outcome()
+	return OfferRef(b.supply.reference(slot)), b.outcome()
 }
 
 // CancelBid takes a resting bid out of the book; ok is false where no such bid
 // rests.
 func (b *Book) CancelBid(ref BidRef) (open corehour.Units, ok bool) {
-	slot, ok := b.bidAt(ref)
+	slot, ok := b.demand.at(uint64(ref))
 	if !ok {
 		return 0, false
 	}
-	open = corehour.Units(b.bids.at(slot).units)
+	open = corehour.Units(b.demand.orders.at(slot).open)
 	b.removeBid(slot)
 	return open, true
 }
@@ -109,7 +104,7 @@ func (b *Book) CancelBid(ref BidRef) (open corehour.Units, ok bool) {
 // CancelOffer ends the sale of an offer and forgets its capacity; its leases are
 // the caller's matter. It returns false where there is no such offer.
 func (b *Book) CancelOffer(ref OfferRef) bool {
-	slot, ok := b.offerAt(ref)
+	slot, ok := b.supply.at(uint64(ref))
 	if ok {
 		b.forget(slot)
 	}
@@ -121,7 +116,7 @@ func (b *Book) CancelOffer(ref OfferRef) bool {
 // is not in the book or the time has passed.
 func (b *Book) Release(now corehour.Minute, ref OfferRef, units corehour.Units, from, to corehour.Minute) Outcome {
 	b.begin(now)
-	slot, ok := b.offerAt(ref)
+	slot, ok := b.supply.at(uint64(ref))
 	from = max(from, now)
 	if !ok || from >= to {
 		return b.outcome()
@@ -136,17 +131,17 @@ func (b *Book) Release(now corehour.Minute, ref OfferRef, units corehour.Units, 
 // or, of a splittable bid, of all that is left. ok is false where no such bid
 // rests.
 func (b *Book) Open(ref BidRef) (units corehour.Units, left corehour.Minutes, ok bool) {
-	slot, ok := b.bidAt(ref)
+	slot, ok := b.demand.at(uint64(ref))
 	if !ok {
 		return 0, 0, false
 	}
-	r := b.bids.at(slot)
-	return corehour.Units(r.units), corehour.Minutes(r.duration), true
+	r := b.demand.orders.at(slot)
+	return corehour.Units(r.open), corehour.Minutes(b.bidTermsOf(r).duration), true
 }
 
 // HasOffer reports whether the offer is in the book.
 func (b *Book) HasOffer(ref OfferRef) bool {
-	_, ok := b.offerAt(ref)
+	_, ok := b.supply.at(uint64(ref))
 	return ok
 }
 
@@ -155,13 +150,14 @@ func (b *Book) HasOffer(ref OfferRef) bool {
 // free. The book forgets what has passed: minutes before the last command's now
 // do not count, and over none that is left the answer is zero.
 func (b *Book) Free(ref OfferRef, from, to corehour.Minute) (free corehour.Units, ok bool) {
-	slot, ok := b.offerAt(ref)
+	slot, ok := b.supply.at(uint64(ref))
 	if !ok {
 		return 0, false
 	}
-	o := b.offers.at(slot)
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
 	from = max(from, b.now)
-	if from >= to || from < corehour.Minute(o.from) || to > corehour.Minute(o.to) {
+	if from >= to || from < corehour.Minute(t.from) || to > corehour.Minute(t.to) {
 		return 0, true
 	}
 	return b.fewest(o, from, to), true
@@ -180,7 +176,7 @@ func (b *Book) RestoreBid(bid Bid) BidRef {
 func (b *Book) RestoreOffer(o Offer) OfferRef {
 	slot := b.admit(&o)
 	b.settle()
-	return b.offerRef(slot)
+	return OfferRef(b.supply.reference(slot))
 }
 
 // RestoreLease takes the units of a snapshot's lease out of what its offer has
@@ -188,11 +184,11 @@ func (b *Book) RestoreOffer(o Offer) OfferRef {
 // not in the book changes nothing, and what of it is before the offer's window,
 // as that now is, does not count.
 func (b *Book) RestoreLease(ref OfferRef, units corehour.Units, start, end corehour.Minute) {
-	slot, ok := b.offerAt(ref)
+	slot, ok := b.supply.at(uint64(ref))
 	if !ok {
 		return
 	}
-	if start = max(start, corehour.Minute(b.offers.at(slot).from)); start < end {
+	if start = max(start, corehour.Minute(b.offerTermsOf(b.supply.orders.at(slot)).from)); start < end {
 		b.change(slot, start, end, -units)
 		b.settle()
 	}

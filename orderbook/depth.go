@@ -40,11 +40,10 @@ func (b *Book) OfferDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 			}
 			levels = append(levels, Level{Price: price})
 		}
-		slot := b.offerOf(&i)
 		l := &levels[len(levels)-1]
-		l.Units += b.fewest(b.offers.at(slot), q.From, q.To)
+		l.Units += b.fewest(b.supply.orders.at(i.order), q.From, q.To)
 		l.Orders++
-		b.goOn(slot, i)
+		b.goOn(i.order, i)
 	}
 }
 
@@ -62,7 +61,7 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 		floor: ^uint32(0), org: nobody,
 	}, 0)
 	for id := range b.bidClasses.all {
-		if t := &b.bidClasses.trees[id]; t.root != 0 {
+		if t := &b.demand.trees[id]; t.root != 0 {
 			s.enter(t, uint32(id), scaleOfLimits(0, ^uint32(0)))
 		}
 	}
@@ -70,16 +69,15 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 		i := s.heap.pop()
 		if i.kind < itemLease {
 			// From here on a lot has its very limit, which its rank may only bound.
-			if lot, ok := s.follow(&b.demand, &i); ok {
-				if r := b.bids.at(b.demand.lots.at(lot).head); b.couldUse(r, &q) {
-					s.heap.push(item{key: -r.limit, kind: itemLease, ref: lot})
+			if lot, ok := s.follow(&b.demand.index, &i); ok {
+				if slot := b.demand.foremost(lot); b.couldUse(slot, &q) {
+					s.heap.push(item{key: -b.demand.orders.at(slot).price, kind: itemLease, order: slot})
 				}
 			}
 			continue
 		}
-		head := b.demand.lots.at(i.ref).head
-		r := b.bids.at(head)
-		limit := corehour.Price(r.limit)
+		r := b.demand.orders.at(i.order)
+		limit := corehour.Price(r.price)
 		if n := len(levels); n == 0 || levels[n-1].Price != limit {
 			if n == q.Levels {
 				return levels
@@ -87,9 +85,13 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 			levels = append(levels, Level{Price: limit})
 		}
 		l := &levels[len(levels)-1]
-		for slot := head; slot != 0; slot = b.bidLinks.at(slot).next {
-			l.Units += corehour.Units(b.bids.at(slot).units)
-			l.Orders++
+		l.Units += corehour.Units(r.open)
+		l.Orders++
+		if !r.queued {
+			continue
+		}
+		if next := b.demand.next(i.order); next != 0 {
+			s.heap.push(item{key: -b.demand.orders.at(next).price, kind: itemLease, order: next})
 		}
 	}
 	return levels
@@ -97,11 +99,13 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 
 // couldUse reports whether capacity over a query's minutes could give a resting
 // bid a lease.
-func (b *Book) couldUse(r *bidRecord, q *DepthQuery) bool {
-	if r.regions != 0 && !b.regions.at(r.regions).Has(q.Region) {
+func (b *Book) couldUse(slot uint32, q *DepthQuery) bool {
+	r := b.demand.orders.at(slot)
+	of := b.bidTermsOf(r)
+	if of.regions != 0 && !b.regions.at(of.regions).Has(q.Region) {
 		return false
 	}
-	t := terms{first: max(corehour.Minute(r.earliest), b.now), end: corehour.Minute(r.latestEnd), d: r.piece()}
+	t := terms{first: max(corehour.Minute(of.earliest), b.now), end: corehour.Minute(of.latestEnd), d: of.piece(r)}
 	if r.taken != 0 {
 		t.taken = *b.taken.at(r.taken)
 	}

@@ -157,7 +157,7 @@ func (b *Book) relaxProviders(bid Bid) (Change, bool) {
 	b.fillFromAll(&open)
 	var others []ProviderIndex
 	for _, slot := range b.sold {
-		if p := ProviderIndex(b.offers.at(slot).provider); !allowed.Has(p) && !slices.Contains(others, p) {
+		if p := ProviderIndex(b.offerTermsOf(b.supply.orders.at(slot)).provider); !allowed.Has(p) && !slices.Contains(others, p) {
 			others = append(others, p)
 		}
 	}

@@ -99,21 +99,21 @@ type node struct {
 	sums     [fanout]bounds
 }
 
-// lot is what the index finds: a queue of like orders, or one order alone.
+// lot is what the index finds: a ladder, or one order alone.
 type lot struct {
 	lo, hi uint32
-	rank   uint32
+	rank   uint32 // of the best price
 	tag    uint32 // tells lots of one place and rank apart
 	leaf   uint32 // the node that it is in
 	tree   uint32 // the class whose tree it is in
-	head   uint32 // first order
-	tail   uint32 // last order; unused where the order is alone
+	owner  uint32 // the provider of offers
+	head   uint32 // the best price level, or the order that is alone
+	ladder uint32 // the levels, where there are several
 	next   uint32 // next lot of the same order, where that is alone
-	room   uint32
-	last   uint64 // no order of the queue arrived later
-	terms  uint32 // what the orders of the queue have in common
+	room   uint32 // no order has more open
 	group  uint8  // lots of one group are near each other
 	alone  bool
+	moved  bool // the rank is not yet that of the best level
 }
 
 // keyOf orders lots: by group, then rank, then tag, of which 24 bits are enough.
@@ -172,12 +172,8 @@ func (n *node) before(key uint64) int {
 	return low
 }
 
-// seek finds the leaf and the position in it at which a key belongs; none in an
-// empty tree.
+// seek finds the leaf and the position in it at which a key belongs.
 func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
-	if root == 0 {
-		return 0, 0
-	}
 	for {
 		n := x.nodes.at(root)
 		i := n.before(key)
@@ -192,13 +188,14 @@ func (x *index) seek(root uint32, key uint64) (leaf uint32, at int) {
 	}
 }
 
-// insert puts a lot where seek said it belongs; into an empty tree it is put first.
-func (x *index) insert(t *tree, leaf uint32, at int, id uint32, sum *bounds) {
+// insert puts a lot into a tree.
+func (x *index) insert(t *tree, id uint32, sum *bounds) {
 	if t.root == 0 {
 		x.start(t, id, sum)
 		return
 	}
 	l := x.lots.at(id)
+	leaf, at := x.seek(t.root, l.key())
 	n := x.nodes.at(leaf)
 	if n.n == fanout {
 		if right := x.split(t, leaf); at > int(n.n) {
@@ -351,6 +348,35 @@ func (x *index) remove(t *tree, id uint32) {
 	n := x.nodes.at(leaf)
 	n.close(n.place(id))
 	x.settle(t, leaf)
+}
+
+// rekey gives a lot another rank.
+func (x *index) rekey(t *tree, id, rank uint32) {
+	l := x.lots.at(id)
+	n := x.nodes.at(l.leaf)
+	at, key := n.place(id), keyOf(l.group, rank, l.tag)
+	sum := n.sums[at]
+	sum.rank = rank
+	if last := int(n.n) - 1; n.parent != 0 && (key < n.key[0] || key > n.key[last]) {
+		x.remove(t, id)
+		l.rank = rank
+		x.insert(t, id, &sum)
+		return
+	}
+	better := rank < l.rank
+	l.rank = rank
+	if int(n.n) > 1 {
+		n.close(at)
+		n.open(n.before(key), key, id, &sum)
+	} else {
+		n.key[at] = key
+		n.set(at, sum)
+	}
+	if better {
+		x.widen(t, l.leaf, &sum)
+	} else {
+		x.settle(t, l.leaf)
+	}
 }
 
 // strike takes a lot out of its tree as remove does, but leaves the gap and the

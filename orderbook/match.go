@@ -47,27 +47,79 @@ func (b *Book) fillParts(bid *Bid) {
 	}
 }
 
-// takeLease takes a lease that next has found.
+// takeLease takes a lease that next has found, and of a ladder as many more as are
+// better than anything else that is known.
 func (b *Book) takeLease(bid *Bid, i item) {
-	slot := b.offerOf(&i)
-	o := b.offers.at(slot)
-	if corehour.Units(o.minFill) > bid.Units {
+	slot := i.order
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
+	if corehour.Units(t.minFill) > bid.Units {
 		return
 	}
 	at, d := corehour.Minute(i.major), b.search.terms.d
+	if o.queued && at == max(corehour.Minute(t.from), b.now) && at.Add(d) == corehour.Minute(t.to) {
+		b.takeQueued(bid, &i)
+		return
+	}
+	queued := o.queued
 	b.take(bid, slot, at, d, min(bid.Units, b.fewest(o, at, at.Add(d))))
-	if i.kind == itemLease && !b.supply.lots.at(i.ref).alone && (o.steps != 0 || o.free == 0) {
-		// The queue goes on without it.
-		if !b.leave(slot) && bid.seeks() {
+	if queued && (o.steps != 0 || o.open == 0) {
+		// The ladder goes on without it.
+		if b.leaveLadder(slot); bid.seeks() {
 			b.again(i)
 		}
 		if o.steps != 0 && bid.seeks() {
-			b.again(item{kind: itemSingle, ref: slot, class: i.class})
+			b.again(item{kind: itemLease, order: slot, class: i.class})
 		}
 		return
 	}
 	if bid.seeks() {
 		b.again(i)
+	}
+}
+
+// takeQueued takes leases of all the time that the offers of a ladder have left,
+// one after the other, until what comes next in it is not better than what else
+// is known. Such leases leave offers alike, so that the trees need not know.
+func (b *Book) takeQueued(bid *Bid, i *item) {
+	s, minimum := &b.search, b.search.need
+	l := b.supply.lots.at(i.ref)
+	o := b.supply.orders.at(i.order)
+	f := Fill{
+		Bid: bid.ID, Start: corehour.Minute(i.major), End: corehour.Minute(i.major).Add(s.terms.d),
+		Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), corehour.Minute(i.major), s.terms.d),
+	}
+	cost := i.key - o.price
+	limit := (bid.Limit - corehour.Price(cost)).FloorToTick()
+	for {
+		f.Offer, f.Units = corehour.OfferID(o.id), min(bid.Units, corehour.Units(o.open))
+		if f.Price = corehour.Price(o.price); bid.Arrival < o.arrival {
+			f.Price = limit
+		}
+		b.fills, b.sold = append(b.fills, f), append(b.sold, i.order)
+		bid.MaxLeases--
+		bid.Units -= f.Units
+		if o.open -= int32(f.Units); o.open == 0 {
+			b.leaveLadder(i.order)
+		}
+		if !bid.seeks() {
+			return
+		}
+		if i.order = 0; bid.atLeast() == minimum {
+			i.order = b.supply.first(l, uint32(minimum))
+		}
+		if i.order == 0 {
+			return
+		}
+		o = b.supply.orders.at(i.order)
+		i.key, i.minor = o.price+cost, o.arrival
+		if i.key > s.cut {
+			return
+		}
+		if len(s.heap) > 0 && !i.less(&s.heap[0]) {
+			s.heap.push(*i)
+			return
+		}
 	}
 }
 
@@ -94,10 +146,10 @@ type buyer struct {
 // sell notes a fill and takes its units out of the offer. Of bid and offer, the
 // one that came first sets the price.
 func (b *Book) sell(slot uint32, at corehour.Minute, d corehour.Minutes, units corehour.Units, to buyer) {
-	o := b.offers.at(slot)
+	o := b.supply.orders.at(slot)
 	f := Fill{
 		Bid: to.id, Offer: corehour.OfferID(o.id), Units: units, Start: at, End: at.Add(d),
-		Price: corehour.Price(o.price), Carbon: b.grid.Rate(o.carbon(&b.classes[o.class]), at, d),
+		Price: corehour.Price(o.price), Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), at, d),
 	}
 	if to.arrival < o.arrival {
 		f.Price = (to.limit - corehour.CarbonCost(to.carbonPrice, f.Carbon)).FloorToTick()
@@ -122,8 +174,7 @@ func (b *Book) fillPieces(bid *Bid) {
 		if !ok {
 			break
 		}
-		slot := b.offerOf(&i)
-		b.take(bid, slot, corehour.Minute(i.major), b.search.terms.d, bid.Units)
+		b.take(bid, i.order, corehour.Minute(i.major), b.search.terms.d, bid.Units)
 		b.settle()
 	}
 	if bid.allOrNone() && !bid.done() {

@@ -91,7 +91,7 @@ func (b *Book) enterClass(class uint32) {
 	if c.sla < s.bid.MinSLA || c.interruptible && !s.bid.Interruptible {
 		return
 	}
-	t := &b.trees[class]
+	t := &b.supply.trees[class]
 	if int64(t.sum.rank)*int64(corehour.Tick) > s.cut {
 		return
 	}
@@ -162,7 +162,7 @@ func (b *Book) next() (found item, ok bool) {
 		if i.kind >= itemLease {
 			return i, true
 		}
-		if lot, ok := s.follow(&b.supply, &i); ok {
+		if lot, ok := s.follow(&b.supply.index, &i); ok {
 			if lease, ok := b.leaseOf(lot, i.class); ok {
 				if len(s.heap) == 0 || lease.less(&s.heap[0]) {
 					return lease, true
@@ -177,21 +177,13 @@ func (b *Book) next() (found item, ok bool) {
 
 // leaseOf is the best lease that the bid could have of a lot.
 func (b *Book) leaseOf(id, class uint32) (item, bool) {
-	s := &b.search
 	l := b.supply.lots.at(id)
 	if l.alone {
 		return b.leaseWithin(l.head, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
 	}
-	room := uint32(0)
-	for slot := l.head; slot != 0; slot = b.offerLinks.at(slot).next {
-		o := b.offers.at(slot)
-		if o.steps == 0 && corehour.Units(o.free) >= s.need {
-			return b.leaseWithin(slot, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
-		}
-		room = max(room, uint32(o.free))
+	if slot := b.supply.first(l, uint32(b.search.need)); slot != 0 {
+		return b.leaseWithin(slot, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
 	}
-	// None of the queue is as large as was thought.
-	l.room = room
 	return item{}, false
 }
 
@@ -199,19 +191,20 @@ func (b *Book) leaseOf(id, class uint32) (item, bool) {
 // [lo, hi), a stretch of its free time.
 func (b *Book) leaseWithin(slot, lo, hi uint32, i item) (item, bool) {
 	s, bid := &b.search, b.search.bid
-	o := b.offers.at(slot)
-	if o.org == uint32(bid.Org) || !bid.Providers.everyone() && !bid.Providers.Has(ProviderIndex(o.provider)) ||
-		corehour.Minutes(o.minDuration) > s.terms.d || corehour.BasisPoints(o.takeOrPay) > bid.MaxTakeOrPay ||
-		corehour.Units(o.minFill) > bid.Units {
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
+	if t.org == uint32(bid.Org) || !bid.Providers.everyone() && !bid.Providers.Has(ProviderIndex(t.provider)) ||
+		corehour.Minutes(t.minDuration) > s.terms.d || corehour.BasisPoints(t.takeOrPay) > bid.MaxTakeOrPay ||
+		corehour.Units(t.minFill) > bid.Units {
 		return i, false
 	}
-	need := max(s.need, corehour.Units(o.minFill))
-	best, ok := b.bestWithin(&s.terms, o, lo, hi, need)
+	need := max(s.need, corehour.Units(t.minFill))
+	best, ok := b.bestWithin(&s.terms, o, t, lo, hi, need)
 	if !ok {
 		return i, false
 	}
-	i.key, i.major, i.minor = int64(best.effective), uint64(best.at), o.arrival
-	if !s.all && o.minFill == 1 && b.fewest(o, best.at, best.at.Add(s.terms.d)) >= bid.Units {
+	i.key, i.major, i.minor, i.order = int64(best.effective), uint64(best.at), o.arrival, slot
+	if !s.all && t.minFill == 1 && b.fewest(o, best.at, best.at.Add(s.terms.d)) >= bid.Units {
 		// All that is open fits here, so nothing dearer is of use.
 		s.cut = min(s.cut, i.key)
 	}
@@ -219,38 +212,23 @@ func (b *Book) leaseWithin(slot, lo, hi uint32, i item) (item, bool) {
 }
 
 // bestWithin is the best start of a lease of need units of an offer within [lo, hi).
-func (b *Book) bestWithin(t *terms, o *offerRecord, lo, hi uint32, need corehour.Units) (start, bool) {
+func (b *Book) bestWithin(t *terms, o *order, of *offerTerms, lo, hi uint32, need corehour.Units) (start, bool) {
 	from, to := corehour.Minute(lo), corehour.Minute(hi)
 	b.runs = b.runs[:0]
 	if o.steps != 0 {
 		b.runs = b.capacity.at(o.steps).runsIn(b.runs, t, from, to, need)
-	} else if corehour.Units(o.free) >= need {
+	} else if corehour.Units(o.open) >= need {
 		b.runs = t.runsIn(b.runs, from, to)
 	}
-	return b.bestStart(t, b.runs, o.carbon(&b.classes[o.class]), corehour.Price(o.price))
+	return b.bestStart(t, b.runs, of.carbon(), corehour.Price(o.price))
 }
 
-// offerOf is the offer that an item's lease is of.
-func (b *Book) offerOf(i *item) uint32 {
-	if i.kind == itemSingle {
-		return i.ref
-	}
-	l := b.supply.lots.at(i.ref)
-	slot := l.head
-	if !l.alone {
-		for b.offers.at(slot).arrival != i.minor {
-			slot = b.offerLinks.at(slot).next
-		}
-	}
-	return slot
-}
-
-// again puts what is left of an item's lot or offer back into the search.
+// again puts what is left of a lease's lot or offer back into the search.
 func (b *Book) again(i item) {
 	ok := false
-	if i.kind == itemSingle {
-		o := b.offers.at(i.ref)
-		i, ok = b.leaseWithin(i.ref, o.from, o.to, i)
+	if i.ref == 0 {
+		t := b.offerTermsOf(b.supply.orders.at(i.order))
+		i, ok = b.leaseWithin(i.order, t.from, t.to, i)
 	} else {
 		i, ok = b.leaseOf(i.ref, i.class)
 	}

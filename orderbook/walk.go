@@ -18,9 +18,10 @@ type item struct {
 	key   int64  // no more than the key of anything there; of a lease, its very key
 	major uint64 // of a lease, what decides where keys are equal: its start, or the bid's arrival
 	minor uint64 // and then: the offer's arrival; or just the start
-	ref   uint32 // node, lot or order
+	ref   uint32 // node or lot; none of a lease of one offer, whatever lot it is in
 	class uint32
 	at    uint32 // position in a node, or version of a lease
+	order uint32 // of a lease: the offer, or the bid
 	kind  itemKind
 }
 
@@ -28,11 +29,10 @@ type item struct {
 type itemKind uint8
 
 const (
-	itemRoot   itemKind = iota // a tree
-	itemChild                  // an entry of an inner node
-	itemLot                    // an entry of a leaf
-	itemLease                  // a lease that can be had of a lot
-	itemSingle                 // a lease that can be had of one offer, whatever lot it is in
+	itemRoot  itemKind = iota // a tree
+	itemChild                 // an entry of an inner node
+	itemLot                   // an entry of a leaf
+	itemLease                 // a lease that can be had
 )
 
 func (i *item) less(j *item) bool {

@@ -138,22 +138,23 @@ func (b *Book) gather(size int, first, last corehour.Minute) (next item, more bo
 // add makes the offer of an item a source, once, and lets the search go on to
 // the next offer of its queue.
 func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
-	slot := b.offerOf(&i)
+	slot := i.order
 	b.goOn(slot, i)
 	if slices.ContainsFunc(w.sources, func(s source) bool { return s.slot == slot }) {
 		return
 	}
-	o := b.offers.at(slot)
-	d := b.search.terms.d
+	o := b.supply.orders.at(slot)
+	t := b.offerTermsOf(o)
+	d, least := b.search.terms.d, corehour.Units(t.minFill)
 	begin := len(w.levels)
-	low, high := max(first, corehour.Minute(o.from)), min(last, corehour.Minute(o.to).Add(-d))
+	low, high := max(first, corehour.Minute(t.from)), min(last, corehour.Minute(t.to).Add(-d))
 	if low > first {
 		w.levels = append(w.levels, level{at: math.MinInt64 / 2})
 	}
 	if o.steps != 0 {
 		w.levels = b.capacity.at(o.steps).levels(w.levels, &w.queue, low, high, d)
 	} else {
-		w.levels = append(w.levels, level{at: low, free: corehour.Units(o.free)})
+		w.levels = append(w.levels, level{at: low, free: corehour.Units(o.open)})
 	}
 	if high < last {
 		w.levels = append(w.levels, level{at: high + 1})
@@ -161,7 +162,7 @@ func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
 	// What is below the minimum fill is none.
 	kept := begin
 	for _, l := range w.levels[begin:] {
-		if l.free < corehour.Units(o.minFill) {
+		if l.free < least {
 			l.free = 0
 		}
 		if kept == begin || w.levels[kept-1].free != l.free {
@@ -171,20 +172,25 @@ func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
 	}
 	w.levels = w.levels[:kept]
 	w.sources = append(w.sources, source{
-		slot: slot, least: i.key, arrival: o.arrival, minFill: corehour.Units(o.minFill), levels: slices.Clone(w.levels[begin:kept]),
+		slot: slot, least: i.key, arrival: o.arrival, minFill: least, levels: slices.Clone(w.levels[begin:kept]),
 	})
 	w.levels = w.levels[:begin]
 }
 
-// goOn puts the next offer of a queue into the search, which takes nothing.
+// goOn puts the next offer of a ladder into the search, which takes nothing.
 func (b *Book) goOn(slot uint32, i item) {
-	if !b.queued(slot) {
+	x := &b.supply
+	o := x.orders.at(slot)
+	if !o.queued {
 		return
 	}
-	o := b.offers.at(slot)
-	for next := b.offerLinks.at(slot).next; next != 0; next = b.offerLinks.at(next).next {
-		if lease, ok := b.leaseWithin(next, o.from, o.to, item{kind: itemSingle, ref: next, class: i.class}); ok {
+	t := b.offerTermsOf(o)
+	for next := x.next(slot); next != 0; next = x.next(next) {
+		if lease, ok := b.leaseWithin(next, t.from, t.to, item{kind: itemLease, order: next, class: i.class}); ok {
 			b.search.heap.push(lease)
+			return
+		}
+		if x.orders.at(next).price > int64(b.search.bid.Limit) {
 			return
 		}
 	}
@@ -218,8 +224,9 @@ func (b *Book) cheapest(bid *Bid, of *fresh, first, last corehour.Minute) (at co
 // useful reports whether the offer with new capacity has its minimum fill free
 // for a lease from a start.
 func (b *Book) useful(of *fresh, s corehour.Minute, d corehour.Minutes) bool {
-	o := b.offers.at(of.slot)
-	return s >= corehour.Minute(o.from) && s.Add(d) <= corehour.Minute(o.to) && b.fewest(o, s, s.Add(d)) >= corehour.Units(o.minFill)
+	o := b.supply.orders.at(of.slot)
+	t := b.offerTermsOf(o)
+	return s >= corehour.Minute(t.from) && s.Add(d) <= corehour.Minute(t.to) && b.fewest(o, s, s.Add(d)) >= corehour.Units(t.minFill)
 }
 
 // point lists the starts that may count, in order: where what is free changes,
@@ -285,8 +292,8 @@ func (b *Book) look(bid *Bid, s corehour.Minute) bool {
 			if src.free == 0 {
 				continue
 			}
-			o := b.offers.at(src.slot)
-			rate := b.grid.Rate(o.carbon(&b.classes[o.class]), s, bid.Duration)
+			o := b.supply.orders.at(src.slot)
+			rate := b.grid.Rate(b.offerTermsOf(o).carbon(), s, bid.Duration)
 			src.effective = o.price + int64(corehour.CarbonCost(bid.CarbonPrice, rate))
 			if rate > bid.MaxCarbon || src.effective > int64(bid.Limit) {
 				src.free = 0

@@ -124,7 +124,7 @@ func (s *State) replaceBid(b, next *bid, hold corehour.Money) Reply {
 	if _, ok := book.CancelBid(b.ref); !ok {
 		panic("exchange: open " + b.ID.String() + " is not in its book")
 	}
-	ref, out := book.PlaceBid(s.startable(), entry)
+	ref, out := book.PlaceBid(s.startable(), &entry)
 	if out.Refused {
 		b.ref = book.RestoreBid(old)
 		return wouldTrade("bid")

@@ -45,7 +45,7 @@ func worstCase(b *corehour.Bid, open corehour.Units, left corehour.Minutes, fund
 func (s *State) enter(b *bid, entry orderbook.Bid, hold corehour.Money) Reply {
 	b.ID, b.arrival, b.hold = s.lastBid+1, s.lastArrival+1, hold
 	entry.ID, entry.Arrival, entry.Group = b.ID, b.arrival, b.Group
-	ref, out := s.bookOf(b.Product).PlaceBid(s.startable(), entry)
+	ref, out := s.bookOf(b.Product).PlaceBid(s.startable(), &entry)
 	if out.Refused {
 		return wouldTrade("bid")
 	}

@@ -24,7 +24,8 @@ func (s *State) placeOffer(c PlaceOffer) Reply {
 		return reject(CodeTooMany, "", "the exchange has no room for more open offers")
 	}
 	o.ID, o.arrival = s.lastOffer+1, s.lastArrival+1
-	ref, out := s.bookOf(o.Product).PlaceOffer(s.startable(), s.bookOffer(&o.Offer, o.arrival))
+	entry := s.bookOffer(&o.Offer, o.arrival)
+	ref, out := s.bookOf(o.Product).PlaceOffer(s.startable(), &entry)
 	if out.Refused {
 		return wouldTrade("offer")
 	}

@@ -115,11 +115,11 @@ func newLoadBook() *loadBook {
 	}
 }
 
-func (t *loadBook) placeOffer(o orderbook.Offer) { t.offers[o.ID], _ = t.book.PlaceOffer(0, o) }
+func (t *loadBook) placeOffer(o orderbook.Offer) { t.offers[o.ID], _ = t.book.PlaceOffer(0, &o) }
 
 func (t *loadBook) placeBid(now corehour.Minute, bid orderbook.Bid) []orderbook.Fill {
 	began := time.Now()
-	ref, out := t.book.PlaceBid(now, bid)
+	ref, out := t.book.PlaceBid(now, &bid)
 	t.latencies.record(time.Since(began).Nanoseconds())
 	t.bids[bid.ID] = ref
 	t.fills += len(out.Fills)
@@ -173,13 +173,14 @@ func BenchmarkBook_ReleaseToWaitingBids(b *testing.B) {
 	const minutes, taken = 1_000, 8
 	m := &loadFilling{random: rand.New(rand.NewPCG(1, 2)), units: 32, days: 1, day: loadDay}
 	book := orderbook.New(orderbook.NewGrid())
-	offer, _ := book.PlaceOffer(0, m.offer())
+	o := m.offer()
+	offer, _ := book.PlaceOffer(0, &o)
 	book.RestoreLease(offer, loadMostUnits, 0, minutes)
 	for range 5_000 {
 		bid := m.bid(0)
 		bid.LatestEnd /= 72 // at most an hour
 		bid.Duration, bid.Units, bid.MinFill, bid.AllOrNone = 30, 32, 20, false
-		if ref, _ := book.PlaceBid(0, bid); ref == 0 {
+		if ref, _ := book.PlaceBid(0, &bid); ref == 0 {
 			b.Fatal("a bid without capacity does not rest")
 		}
 	}

@@ -48,11 +48,13 @@ func BenchmarkW4(b *testing.B) {
 func runW4(book *orderbook.Book, market *loadMarket, bids []orderbook.Bid, arrival uint64, rounds loadRounds) (done loadTally) {
 	var latencies loadLatencies
 	mallocs := loadMallocs()
+	bid := new(orderbook.Bid)
 	began := time.Now()
 	last := time.Since(began)
 	for i := range bids {
-		bids[i].Arrival = arrival + uint64(i) + 1
-		_, out := book.PlaceBid(market.now, bids[i])
+		*bid = bids[i]
+		bid.Arrival = arrival + uint64(i) + 1
+		_, out := book.PlaceBid(market.now, bid)
 		now := time.Since(began)
 		latencies.record(int64(now - last))
 		last = now
@@ -84,15 +86,16 @@ func benchmarkHopeless(b *testing.B, worst *loadWorst, ways []loadHopeless) {
 	for i := range bids {
 		bids[i] = worst.bid(ways[i%len(ways)])
 	}
-	rounds := loadRounds{}
+	rounds, bid := loadRounds{}, new(orderbook.Bid)
 	runtime.GC()
 	for b.Loop() {
 		var latencies loadLatencies
 		var took time.Duration
 		mallocs := loadMallocs()
 		for i := range bids {
+			*bid = bids[i]
 			began := time.Now()
-			ref, out := worst.book.PlaceBid(worst.now, bids[i])
+			ref, out := worst.book.PlaceBid(worst.now, bid)
 			one := time.Since(began)
 			took += one
 			latencies.record(one.Nanoseconds())
@@ -146,7 +149,7 @@ func benchmarkArrivals(b *testing.B, waiting *loadWaiting, trades func(i int) bo
 			waiting.arrival++
 			offers[i].Arrival = waiting.arrival
 			began := time.Now()
-			ref, out := waiting.book.PlaceOffer(waiting.now, offers[i])
+			ref, out := waiting.book.PlaceOffer(waiting.now, &offers[i])
 			one := time.Since(began)
 			took += one
 			latencies.record(one.Nanoseconds())

@@ -30,16 +30,15 @@ type Book struct {
 	groups     map[corehour.BidID][]uint32 // resting siblings
 
 	// Buffers that live from call to call.
-	fills    []Fill
-	sold     []uint32 // the offer of each fill
-	dropped  []corehour.BidID
-	runs     []run
-	search   offerSearch
-	turns    bidSearch
-	whole    wholeSearch
-	changed  []uint32 // offers whose lots are not what their capacity says
-	work     Bid      // the resting bid that is being served
-	incoming Bid
+	fills   []Fill
+	sold    []uint32 // the offer of each fill
+	dropped []corehour.BidID
+	runs    []run
+	search  offerSearch
+	turns   bidSearch
+	whole   wholeSearch
+	changed []uint32 // offers whose lots are not what their capacity says
+	work    Bid      // the resting bid that is being served
 }
 
 // New makes an empty book that reads a grid.
@@ -53,17 +52,22 @@ func New(grid *Grid) *Book {
 	return b
 }
 
-// PlaceBid matches an incoming bid; what stays open rests if its time in force
-// lets it (gtc, gtt) and it may still become a lease, and then has a reference.
-// The book keeps the bid's provider lists, which must not change.
-func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
+// PlaceBid matches an incoming bid, which becomes what is left of it; what stays
+// open rests if its time in force lets it (gtc, gtt) and it may still become a
+// lease, and then has a reference. The book keeps the bid's provider lists, which
+// must not change.
+func (b *Book) PlaceBid(now corehour.Minute, bid *Bid) (BidRef, Outcome) {
 	b.begin(now)
-	b.incoming = incoming // kept by the book, so that it costs no allocation
-	bid := &b.incoming
 	checkBid(bid)
-	if b.fillFromAll(bid); bid.PostOnly && len(b.fills) > 0 {
-		b.undo()
-		return 0, Outcome{Refused: true}
+	if bid.PostOnly {
+		before := *bid
+		if b.fillFromAll(bid); len(b.fills) > 0 {
+			b.undo()
+			*bid = before
+			return 0, Outcome{Refused: true}
+		}
+	} else {
+		b.fillFromAll(bid)
 	}
 	b.completed(bid)
 	b.tidyDemand()
@@ -75,9 +79,9 @@ func (b *Book) PlaceBid(now corehour.Minute, incoming Bid) (BidRef, Outcome) {
 }
 
 // PlaceOffer adds capacity and matches it with resting bids.
-func (b *Book) PlaceOffer(now corehour.Minute, o Offer) (OfferRef, Outcome) {
+func (b *Book) PlaceOffer(now corehour.Minute, o *Offer) (OfferRef, Outcome) {
 	b.begin(now)
-	slot := b.admit(&o)
+	slot := b.admit(o)
 	if o.PostOnly {
 		if b.settle(); b.wouldTrade(slot) {
 			b.forget(slot)

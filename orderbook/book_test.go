@@ -30,21 +30,21 @@ func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
 		return func(b *Book) {
 			bad := plainBid(7, 4)
 			change(&bad)
-			b.PlaceBid(100, bad)
+			b.PlaceBid(100, &bad)
 		}
 	}
 	offer := func(change func(*Offer)) func(*Book) {
 		return func(b *Book) {
 			bad := plainOffer(7, 4)
 			change(&bad)
-			b.PlaceOffer(100, bad)
+			b.PlaceOffer(100, &bad)
 		}
 	}
 	for name, test := range map[string]struct {
 		want string
 		do   func(b *Book)
 	}{
-		"time goes back":      {"time never goes back", func(b *Book) { b.PlaceOffer(99, plainOffer(7, 1)) }},
+		"time goes back":      {"time never goes back", func(b *Book) { o := plainOffer(7, 1); b.PlaceOffer(99, &o) }},
 		"no units":            {"within its limits", bid(func(b *Bid) { b.Units = 0 })},
 		"too many units":      {"within its limits", bid(func(b *Bid) { b.Units = corehour.MaxUnits + 1 })},
 		"no duration":         {"within its limits", bid(func(b *Bid) { b.Duration = 0 })},
@@ -76,8 +76,9 @@ func TestBook_ProgrammerErrorPanicsWithTheRule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := New(NewGrid())
-			b.PlaceOffer(100, plainOffer(1, 4))
-			ref, _ := b.PlaceBid(100, plainBid(2, 40_000))
+			o, bid := plainOffer(1, 4), plainBid(2, 40_000)
+			b.PlaceOffer(100, &o)
+			ref, _ := b.PlaceBid(100, &bid)
 			if open, left, ok := b.Open(ref); !ok || open != 40_000-4*(900/60) || left != 60 {
 				t.Fatalf("the bid has %d open for %d minutes, %t", open, left, ok)
 			}
@@ -90,7 +91,7 @@ func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
 	b := New(NewGrid())
 	o := plainOffer(1, 4)
 	o.From = 100
-	ref, _ := b.PlaceOffer(200, o)
+	ref, _ := b.PlaceOffer(200, &o)
 	for _, test := range []struct {
 		from, to corehour.Minute
 		want     corehour.Units
@@ -107,7 +108,7 @@ func TestBook_FreeOutsideOfTheWindowIsZero(t *testing.T) {
 		}
 	}
 	b = New(NewGrid())
-	ref, _ = b.PlaceOffer(0, o)
+	ref, _ = b.PlaceOffer(0, &o)
 	if free, _ := b.Free(ref, 99, 200); free != 0 {
 		t.Errorf("%d units are free before the window begins", free)
 	}
@@ -119,12 +120,15 @@ func TestBook_SteadyMatchingDoesNotAllocate(t *testing.T) {
 	b := New(NewGrid())
 	refs := map[corehour.OfferID]OfferRef{}
 	for id := range uint64(50) {
-		refs[corehour.OfferID(id+1)], _ = b.PlaceOffer(0, plainOffer(id+1, 64))
+		o := plainOffer(id+1, 64)
+		refs[corehour.OfferID(id+1)], _ = b.PlaceOffer(0, &o)
 	}
 	bid := plainBid(100, 8)
 	bid.TimeInForce = corehour.ImmediateOrCancel
+	incoming := bid
 	if n := testing.AllocsPerRun(200, func() {
-		_, out := b.PlaceBid(0, bid)
+		incoming = bid
+		_, out := b.PlaceBid(0, &incoming)
 		if len(out.Fills) != 1 {
 			t.Fatalf("%d fills", len(out.Fills))
 		}

@@ -29,12 +29,14 @@ func (b broken) seenOffer(o orderbook.Offer) orderbook.Offer {
 	return o
 }
 
-func (b broken) PlaceBid(now corehour.Minute, bid orderbook.Bid) (orderbook.BidRef, orderbook.Outcome) {
-	return b.modelBook.PlaceBid(now, b.seenBid(bid))
+func (b broken) PlaceBid(now corehour.Minute, bid *orderbook.Bid) (orderbook.BidRef, orderbook.Outcome) {
+	seen := b.seenBid(*bid)
+	return b.modelBook.PlaceBid(now, &seen)
 }
 
-func (b broken) PlaceOffer(now corehour.Minute, o orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome) {
-	return b.modelBook.PlaceOffer(now, b.seenOffer(o))
+func (b broken) PlaceOffer(now corehour.Minute, o *orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome) {
+	seen := b.seenOffer(*o)
+	return b.modelBook.PlaceOffer(now, &seen)
 }
 
 func (b broken) AmendOffer(now corehour.Minute, ref orderbook.OfferRef, o orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome, bool) {

@@ -7,8 +7,8 @@ import (
 
 // market is what a session trades on: the book, or the model in its place.
 type market interface {
-	PlaceBid(now corehour.Minute, bid orderbook.Bid) (orderbook.BidRef, orderbook.Outcome)
-	PlaceOffer(now corehour.Minute, o orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome)
+	PlaceBid(now corehour.Minute, bid *orderbook.Bid) (orderbook.BidRef, orderbook.Outcome)
+	PlaceOffer(now corehour.Minute, o *orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome)
 	CancelBid(ref orderbook.BidRef) (corehour.Units, bool)
 	CancelOffer(ref orderbook.OfferRef) bool
 	ReduceBid(now corehour.Minute, ref orderbook.BidRef, units corehour.Units) (orderbook.Outcome, bool)
@@ -77,15 +77,15 @@ func (b *modelBook) gone(out orderbook.Outcome) orderbook.Outcome {
 	return out
 }
 
-func (b *modelBook) PlaceBid(now corehour.Minute, bid orderbook.Bid) (orderbook.BidRef, orderbook.Outcome) {
+func (b *modelBook) PlaceBid(now corehour.Minute, bid *orderbook.Bid) (orderbook.BidRef, orderbook.Outcome) {
 	b.model.now = now
-	out := b.gone(b.model.placeBid(bid))
+	out := b.gone(b.model.placeBid(*bid))
 	return b.bidRef(bid.ID), out
 }
 
-func (b *modelBook) PlaceOffer(now corehour.Minute, o orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome) {
+func (b *modelBook) PlaceOffer(now corehour.Minute, o *orderbook.Offer) (orderbook.OfferRef, orderbook.Outcome) {
 	b.model.now = now
-	out := b.gone(b.model.placeOffer(o))
+	out := b.gone(b.model.placeOffer(*o))
 	if out.Refused {
 		return 0, out
 	}

@@ -120,7 +120,7 @@ func (x *script) want(out orderbook.Outcome, want ...string) {
 
 func (x *script) place(o orderbook.Offer, want ...string) {
 	x.t.Helper()
-	ref, out := x.book.PlaceOffer(x.now, o)
+	ref, out := x.book.PlaceOffer(x.now, &o)
 	x.want(out, want...)
 	name := fmt.Sprintf("o%d", o.ID)
 	x.offers[name], x.listed[name] = ref, o
@@ -128,7 +128,7 @@ func (x *script) place(o orderbook.Offer, want ...string) {
 
 func (x *script) seek(b orderbook.Bid, want ...string) {
 	x.t.Helper()
-	ref, out := x.book.PlaceBid(x.now, b)
+	ref, out := x.book.PlaceBid(x.now, &b)
 	x.want(out, want...)
 	x.bids[fmt.Sprintf("b%d", b.ID)] = ref
 }

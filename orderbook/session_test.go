@@ -238,7 +238,7 @@ func (s *session) bidComes(bid orderbook.Bid) {
 	want := s.model.placeBid(bid)
 	t := &tally{bid: bid, open: bid.Units, left: bid.Duration, leaves: bid.TimeInForce > corehour.GoodTillTime || want.Refused}
 	s.tallies[bid.ID] = t
-	ref, have := s.book.PlaceBid(s.model.now, bid)
+	ref, have := s.book.PlaceBid(s.model.now, &bid)
 	s.compare(have, want)
 	resting := s.model.bid(bid.ID) != nil
 	if (ref != 0) != resting {
@@ -288,7 +288,7 @@ func (s *session) placeOffer(o orderbook.Offer) {
 func (s *session) offerComes(o orderbook.Offer) {
 	s.offers[o.ID] = o
 	want := s.model.placeOffer(o)
-	ref, have := s.book.PlaceOffer(s.model.now, o)
+	ref, have := s.book.PlaceOffer(s.model.now, &o)
 	s.compare(have, want)
 	if (ref == 0) != want.Refused {
 		s.failf("the reference of %s is %d; refused: %t", o.ID, ref, want.Refused)

@@ -163,7 +163,7 @@ func (r *runner) runOrder(name string, a *arguments) bool {
 	switch name {
 	case "offer":
 		o := r.offer(a)
-		ref, done := r.book.PlaceOffer(r.now, o)
+		ref, done := r.book.PlaceOffer(r.now, &o)
 		r.offerRefs[o.ID] = ref
 		if done.Refused {
 			r.printf("%s is refused", o.ID)
@@ -292,7 +292,8 @@ func (r *runner) runRestore(name string, a *arguments) bool {
 }
 
 func (r *runner) placeBid(bid orderbook.Bid) {
-	ref, done := r.book.PlaceBid(r.now, bid)
+	entry := bid
+	ref, done := r.book.PlaceBid(r.now, &entry)
 	r.bidRefs[bid.ID] = ref
 	if done.Refused {
 		r.printf("%s is refused", bid.ID)

@@ -89,7 +89,7 @@ func TestWorkload_HopelessBidsMatchNothing(t *testing.T) {
 		matched := 0
 		for range each {
 			bid := worst.bid(how)
-			ref, out := worst.book.PlaceBid(worst.now, bid)
+			ref, out := worst.book.PlaceBid(worst.now, &bid)
 			if len(out.Fills) > 0 {
 				matched++
 			}
@@ -110,7 +110,7 @@ func TestWorkload_ArrivingOffersLeaveTheBookAsItWas(t *testing.T) {
 		o := waiting.arriving(i%2 == 0)
 		waiting.arrival++
 		o.Arrival = waiting.arrival
-		ref, out := waiting.book.PlaceOffer(waiting.now, o)
+		ref, out := waiting.book.PlaceOffer(waiting.now, &o)
 		if i%2 == 1 && len(out.Fills) > 0 {
 			t.Fatalf("an offer above every limit has %d fills", len(out.Fills))
 		}

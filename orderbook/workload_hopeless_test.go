@@ -42,7 +42,7 @@ func newLoadWorst(m *loadMarket, offers int) *loadWorst {
 		if o.Region == loadOwnRegion {
 			o.Org = loadOwner
 		}
-		ref, _ := w.book.PlaceOffer(m.now, o)
+		ref, _ := w.book.PlaceOffer(m.now, &o)
 		switch {
 		case o.Region == loadSoldRegion:
 			w.book.RestoreLease(ref, o.Units, o.From, o.To)

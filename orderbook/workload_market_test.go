@@ -279,7 +279,7 @@ func (m *loadMarket) book(n int, seen func(orderbook.OfferRef, *orderbook.Offer)
 	book := orderbook.New(m.grid)
 	for range n {
 		o := m.offer()
-		ref, _ := book.PlaceOffer(m.now, o)
+		ref, _ := book.PlaceOffer(m.now, &o)
 		if seen != nil {
 			seen(ref, &o)
 		}

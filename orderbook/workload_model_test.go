@@ -81,7 +81,8 @@ func TestWorkload_BidTakesTheBestOfAllStarts(t *testing.T) {
 	for range bids {
 		bid := market.bid(loadLeastPrice)
 		want, ok := bestOfAll(market, book, listed, &bid)
-		_, out := book.PlaceBid(market.now, bid)
+		entry := bid
+		_, out := book.PlaceBid(market.now, &entry)
 		switch {
 		case !ok && len(out.Fills) == 0:
 		case !ok:

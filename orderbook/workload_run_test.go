@@ -43,7 +43,7 @@ func newLoadRun(s *loadScript) *loadRun {
 func (r *loadRun) setBid(op *loadOp, number int) {
 	r.bid.ID, r.bid.Arrival = corehour.BidID(loadID(number)), loadID(number)
 	r.bid.Org, r.bid.Units = orderbook.OrgIndex(op.org), corehour.Units(op.units)
-	r.bid.Limit = corehour.Price(op.price) * corehour.Tick
+	r.bid.Limit, r.bid.MaxLeases = corehour.Price(op.price)*corehour.Tick, corehour.MaxLeasesPerBid
 }
 
 func (r *loadRun) setOffer(op *loadOp, number int) {
@@ -58,12 +58,12 @@ func (r *loadRun) do(op *loadOp, number int) []orderbook.Fill {
 	switch op.kind {
 	case loadBid:
 		r.setBid(op, number)
-		ref, out := r.book.PlaceBid(0, r.bid)
+		ref, out := r.book.PlaceBid(0, &r.bid)
 		r.refs[number] = uint64(ref)
 		return out.Fills
 	case loadOffer:
 		r.setOffer(op, number)
-		ref, out := r.book.PlaceOffer(0, r.offer)
+		ref, out := r.book.PlaceOffer(0, &r.offer)
 		r.refs[number] = uint64(ref)
 		return out.Fills
 	}

@@ -45,7 +45,7 @@ func (w *loadWaiting) place(tb testing.TB, i int) {
 	bid.ID = corehour.BidID(uint64(w.placed[i])*uint64(len(w.bids)) + uint64(i) + 1)
 	bid.Arrival = w.arrival
 	w.placed[i]++
-	ref, out := w.book.PlaceBid(w.now, *bid)
+	ref, out := w.book.PlaceBid(w.now, bid)
 	if len(out.Fills) > 0 || ref == 0 {
 		tb.Fatalf("a bid below the market has %d fills", len(out.Fills))
 	}

@@ -65,8 +65,7 @@ func (b *Book) ReduceOffer(now corehour.Minute, ref OfferRef, units corehour.Uni
 			c.steps[i].free -= less
 		}
 	}
-	o.touched = true
-	b.changed = append(b.changed, slot)
+	b.touch(slot)
 	b.settle()
 	return true
 }
@@ -91,6 +90,7 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 	b.unindex(old)
 	b.tidySupply()
 	slot := b.admit(&o)
+	b.index(slot)
 	for _, l := range sold {
 		b.change(slot, l.from, l.to, -l.units)
 	}

@@ -105,15 +105,30 @@ func (t *bidTerms) plain() bool {
 	return t.minFill == 1 && t.minPiece == 0 && !t.allOrNone && t.providers == 0 && t.group == 0
 }
 
+// are reports whether plain terms are those of a bid that seeks capacity of all
+// regions.
+func (t *bidTerms) are(bid *Bid) bool {
+	return t.regions == 0 && bid.Regions.everywhere() && bid.Providers.everyone() && bid.Group == 0 && !bid.AllOrNone &&
+		bid.MinPiece == 0 && bid.MinFill == 1 && t.earliest == uint32(bid.EarliestStart) && t.latestEnd == uint32(bid.LatestEnd) &&
+		t.duration == int32(bid.Duration) && t.org == uint32(bid.Org) && t.carbonPrice == bid.CarbonPrice &&
+		t.maxCarbon == uint32(bid.MaxCarbon) && t.sla == bid.MinSLA && t.interruptible == bid.Interruptible &&
+		t.takeOrPay == uint16(bid.MaxTakeOrPay) && t.force == bid.TimeInForce
+}
+
 func (b *Book) bidTermsOf(r *order) *bidTerms { return b.bidTerms.at(r.terms) }
 
 // rest lets a bid wait in the book.
 func (b *Book) rest(bid *Bid) BidRef {
 	slot := b.demand.orders.take()
 	r := b.demand.orders.at(slot)
-	*r = order{
-		id: uint64(bid.ID), arrival: bid.Arrival, price: int64(bid.Limit), open: int32(bid.Units),
-		leases: uint16(bid.MaxLeases), generation: r.generation + 1,
+	r.start(uint64(bid.ID), bid.Arrival, int64(bid.Limit), int32(bid.Units), 0)
+	r.leases = uint16(bid.MaxLeases)
+	// Mostly a bid is like the last one.
+	if last := b.bidTerms.latest(); last != nil && last.value.are(bid) {
+		last.users++
+		r.terms = b.bidTerms.recent
+		b.indexBid(slot)
+		return BidRef(b.demand.reference(slot))
 	}
 	t := bidTerms{
 		carbonPrice: bid.CarbonPrice, group: bid.Group, earliest: uint32(bid.EarliestStart), latestEnd: uint32(bid.LatestEnd),

@@ -22,11 +22,9 @@ func (in *interned[T]) at(i uint32) *T { return &in.values.at(i).value }
 
 // take numbers a value for one more user and reports whether it is new.
 func (in *interned[T]) take(v *T) (i uint32, fresh bool) {
-	if in.recent != 0 {
-		if s := in.values.at(in.recent); s.users > 0 && s.value == *v {
-			s.users++
-			return in.recent, false
-		}
+	if s := in.latest(); s != nil && s.value == *v {
+		s.users++
+		return in.recent, false
 	}
 	i, ok := in.named[*v]
 	if !ok {
@@ -37,6 +35,17 @@ func (in *interned[T]) take(v *T) (i uint32, fresh bool) {
 	in.values.at(i).users++
 	in.recent = i
 	return i, !ok
+}
+
+// latest is the value asked for last; nil where nobody uses it any more.
+func (in *interned[T]) latest() *shared[T] {
+	if in.recent == 0 {
+		return nil
+	}
+	if s := in.values.at(in.recent); s.users > 0 {
+		return s
+	}
+	return nil
 }
 
 // own numbers a value for one user that may change it.

@@ -51,11 +51,25 @@ func (t *offerTerms) carbon() Carbon {
 	return Carbon{Zone: t.zone, Energy: corehour.Energy(t.factor)}
 }
 
-// admit makes an offer known. Bids find it when settle is called.
-func (b *Book) admit(o *Offer) uint32 {
-	checkOffer(o)
-	slot := b.supply.orders.take()
-	r := b.supply.orders.at(slot)
+// are reports whether the terms are those of an offer.
+func (t *offerTerms) are(o *Offer) bool {
+	factor := uint32(o.Carbon.Rate)
+	if o.Carbon.Zone != NoZone {
+		factor = uint32(o.Carbon.Energy)
+	}
+	return t.provider == uint32(o.Provider) && t.from == uint32(o.From) && t.to == uint32(o.To) && t.factor == factor &&
+		t.region == o.Region && t.zone == o.Carbon.Zone && t.sla == o.SLA && t.interruptible == o.Interruptible && t.org == uint32(o.Org) &&
+		t.minFill == int32(o.MinFill) && t.minDuration == int32(o.MinDuration) && t.takeOrPay == uint16(o.TakeOrPay)
+}
+
+// agreeOffer finds or makes the terms of an offer. Those that ladders are made of
+// are shared.
+func (b *Book) agreeOffer(o *Offer) uint32 {
+	// Mostly an offer is like the last one.
+	if last := b.offerTerms.latest(); last != nil && last.value.are(o) && o.MinFill == 1 {
+		last.users++
+		return b.offerTerms.recent
+	}
 	t := offerTerms{
 		offerKind: offerKind{o.Region, o.Carbon.Zone, o.SLA, o.Interruptible},
 		provider:  uint32(o.Provider), org: uint32(o.Org), from: uint32(o.From), to: uint32(o.To), factor: uint32(o.Carbon.Rate),
@@ -74,12 +88,26 @@ func (b *Book) admit(o *Offer) uint32 {
 	if fresh {
 		b.offerTerms.values.at(terms).class = b.classFor(t.offerKind)
 	}
-	*r = order{
-		id: uint64(o.ID), arrival: o.Arrival, price: int64(o.Price), units: int32(o.Units), open: int32(o.Units),
-		generation: r.generation + 1, terms: terms, touched: true,
-	}
-	b.changed = append(b.changed, slot)
+	return terms
+}
+
+// admit makes an offer known; it is in no lot yet.
+func (b *Book) admit(o *Offer) uint32 {
+	checkOffer(o)
+	terms := b.agreeOffer(o)
+	slot := b.supply.orders.take()
+	r := b.supply.orders.at(slot)
+	r.start(uint64(o.ID), o.Arrival, int64(o.Price), int32(o.Units), terms)
+	r.units = int32(o.Units)
 	return slot
+}
+
+// touch lets settle know of an offer whose lots are not what its capacity says.
+func (b *Book) touch(slot uint32) {
+	if o := b.supply.orders.at(slot); !o.touched {
+		o.touched = true
+		b.changed = append(b.changed, slot)
+	}
 }
 
 func (b *Book) classFor(kind offerKind) uint32 {
@@ -291,10 +319,7 @@ func (b *Book) change(slot uint32, from, to corehour.Minute, units corehour.Unit
 			o.steps = 0
 		}
 	}
-	if !o.touched {
-		o.touched = true
-		b.changed = append(b.changed, slot)
-	}
+	b.touch(slot)
 }
 
 // checkFree panics where units free are not between none and all of the offer's.

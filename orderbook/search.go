@@ -30,7 +30,8 @@ type zoneExposure struct {
 // beginSearch starts a search for leases of the bid's next length.
 func (b *Book) beginSearch(bid *Bid) {
 	s := &b.search
-	s.bid, s.terms, s.need, s.varies = bid, b.termsOf(bid), bid.atLeast(), false
+	s.terms.read(bid, b.now)
+	s.bid, s.need, s.varies = bid, bid.atLeast(), false
 	latest := s.terms.end.Add(-s.terms.d)
 	s.heap, s.cut, s.prepared = s.heap[:0], int64(bid.Limit), false
 	if latest < s.terms.first {

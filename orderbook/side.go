@@ -26,6 +26,15 @@ type order struct {
 	touched     bool   // its lots are not yet what it has
 }
 
+// start makes the record that of a new order, in no lot. Field by field, because a
+// copy of what was just written would wait for it.
+func (o *order) start(id, arrival uint64, price int64, open int32, terms uint32) {
+	o.id, o.arrival, o.price, o.open, o.terms = id, arrival, price, open, terms
+	o.prev, o.next, o.place, o.units, o.steps, o.taken, o.leases = 0, 0, 0, 0, 0, 0, 0
+	o.queued, o.touched = false, false
+	o.generation++
+}
+
 // side is one side of the market: its orders and the index over them.
 type side struct {
 	index

@@ -32,11 +32,10 @@ type run struct {
 	first, last corehour.Minute
 }
 
-func (b *Book) termsOf(bid *Bid) terms {
-	return terms{
-		first: max(bid.EarliestStart, b.now), end: bid.LatestEnd, d: bid.piece(), price: bid.CarbonPrice,
-		maxCarbon: bid.MaxCarbon, limit: bid.Limit, taken: bid.Taken,
-	}
+// read makes the terms those of a bid's next lease.
+func (t *terms) read(bid *Bid, now corehour.Minute) {
+	t.first, t.end, t.d = max(bid.EarliestStart, now), bid.LatestEnd, bid.piece()
+	t.price, t.maxCarbon, t.limit, t.taken = bid.CarbonPrice, bid.MaxCarbon, bid.Limit, bid.Taken
 }
 
 // runsIn appends the runs within a time [from, to) in which enough is free.

@@ -13,7 +13,7 @@ type bidSearch struct {
 	slot    uint32              // the offer
 	rate    corehour.CarbonRate // the least that any lease of it can have
 	touched []uint32            // bids whose lots are not what they now seek
-	// version counts what has changed in the offer or in the queues since the
+	// version counts what has changed in the offer or in the ladders since the
 	// search began: a lease found before may not be there any more.
 	version uint32
 }

@@ -211,7 +211,8 @@ func (b *Book) begin(now corehour.Minute) {
 func (b *Book) outcome() Outcome { return Outcome{Fills: b.fills, Dropped: b.dropped} }
 
 func checkBid(bid *Bid) {
-	if bid.Units < 1 || bid.Units > corehour.MaxUnits || bid.MinFill < 1 || bid.Duration < 1 || bid.MaxLeases < 1 ||
+	if bid.Units < 1 || bid.Units > corehour.MaxUnits || bid.MinFill < 1 || bid.Duration < 1 ||
+		bid.MaxLeases < 1 || bid.MaxLeases > corehour.MaxLeasesPerBid ||
 		bid.Limit < 1 || bid.Limit > corehour.MaxPrice || !bid.Limit.OnTick() || bid.MinPiece < 0 || bid.MinPiece > bid.Duration {
 		panic("orderbook: a bid is within its limits: " + bid.ID.String())
 	}

@@ -40,14 +40,15 @@
 //
 // # How it is found
 //
-// Orders that differ in nothing but arrival and units wait in one queue; any other
-// has a lot of its own for each stretch of time in which it is free. Lots are in
-// trees in the order of price, a tree for each class of what is alike (region,
-// zone, SLA, firm or interruptible; for bids region set, carbon price, SLA and
-// what they accept), and each tree entry knows bounds of all beneath it: price,
-// times, length, units, carbon, organisation (index.go). A walk keeps a heap of
-// tree entries by the best key that anything beneath could have, and opens the top
-// until a lease is there (walk.go); so an order reads what it could match and
-// little else. During one command capacities change at once and trees when the
+// Orders that differ in nothing but price, arrival and units share their terms and
+// wait in one ladder, by price and arrival (ladder.go); any other has a lot of its
+// own for each stretch of time in which it is free. Lots, a ladder being one at its
+// best price, are in trees in the order of price, a tree for each class of what is
+// alike (region, zone, SLA, firm or interruptible; for bids region set, carbon
+// price, SLA and what they accept), and each tree entry knows bounds of all beneath
+// it: price, times, length, units, carbon, organisation (index.go). A walk keeps a
+// heap of tree entries by the best key that anything beneath could have, and opens
+// the top until a lease is there (walk.go); so an order reads what it could match
+// and little else. During one command capacities change at once and trees when the
 // search is over (settle).
 package orderbook

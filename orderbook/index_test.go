@@ -8,10 +8,19 @@ import (
 	"github.com/corehour/corehour/orderbook"
 )
 
-// TestBook_IndexHoldsWhileItGrowsAndShrinks lets trees of three levels grow from
-// nothing and go again, in any order: nodes split and join on all levels, and
-// bounds that cover too little would hide orders from searches.
+// TestBook_IndexHoldsWhileItGrowsAndShrinks lets trees of three levels, and ladders
+// of hundreds of prices, grow from nothing and go again, in any order: nodes split
+// and join on all levels, and bounds that cover too little would hide orders from
+// searches.
 func TestBook_IndexHoldsWhileItGrowsAndShrinks(t *testing.T) {
+	t.Run("orders of all kinds", func(t *testing.T) { growAndShrink(t, 2_000, 9, 500) })
+	t.Run("orders alike but for the price", func(t *testing.T) { growAndShrink(t, 1, 1, 900) })
+	t.Run("prices beyond what ranks tell apart", func(t *testing.T) {
+		growAndShrink(t, 1, 2, int(corehour.MaxPrice/corehour.Tick))
+	})
+}
+
+func growAndShrink(t *testing.T, starts, providers, prices int) {
 	random := rand.New(rand.NewPCG(1, 2))
 	book := orderbook.New(orderbook.NewGrid())
 	const orders, checkEach = 4_000, 40
@@ -24,21 +33,23 @@ func TestBook_IndexHoldsWhileItGrowsAndShrinks(t *testing.T) {
 			t.Fatalf("after %d orders: %v", i, err)
 		}
 	}
+	price := func() corehour.Price { return corehour.Price(1+random.IntN(prices)) * corehour.Tick }
 	var bids []orderbook.BidRef
 	var offers []orderbook.OfferRef
 	for i := range orders {
-		from := corehour.Minute(random.IntN(2_000))
+		from := corehour.Minute(random.IntN(starts))
+		length := corehour.Minute(1 + min(random.IntN(500), starts-1))
 		offers = append(offers, book.RestoreOffer(orderbook.Offer{
-			ID: corehour.OfferID(i + 1), Arrival: uint64(2 * i), Provider: orderbook.ProviderIndex(random.IntN(9)),
-			Units: corehour.Units(1 + random.IntN(9)), From: from, To: from + 1 + corehour.Minute(random.IntN(500)),
-			Price: corehour.Price(1+random.IntN(500)) * corehour.Tick, SLA: corehour.SLABasic, MinFill: 1,
-			MinDuration: 1, Carbon: orderbook.Carbon{Rate: corehour.CarbonRate(random.IntN(5_000))},
+			ID: corehour.OfferID(i + 1), Arrival: uint64(2 * i), Provider: orderbook.ProviderIndex(random.IntN(providers)),
+			Units: corehour.Units(1 + random.IntN(9)), From: from, To: from + length,
+			Price: price(), SLA: corehour.SLABasic, MinFill: 1,
+			MinDuration: 1, Carbon: orderbook.Carbon{Rate: corehour.CarbonRate(min(random.IntN(5_000), starts))},
 		}))
-		d := corehour.Minute(1 + random.IntN(200))
+		d := corehour.Minute(1 + min(random.IntN(200), starts-1))
 		bids = append(bids, book.RestoreBid(orderbook.Bid{
-			ID: corehour.BidID(i + 1), Arrival: uint64(2*i + 1), Units: 1, Duration: corehour.Minutes(d),
-			EarliestStart: from, LatestEnd: from + d + corehour.Minute(random.IntN(100)),
-			Limit: corehour.Price(1+random.IntN(500)) * corehour.Tick, Regions: orderbook.RegionSet{AllowAll: true},
+			ID: corehour.BidID(i + 1), Arrival: uint64(2*i + 1), Units: corehour.Units(1 + random.IntN(9)), Duration: corehour.Minutes(d),
+			EarliestStart: from, LatestEnd: from + d + corehour.Minute(min(random.IntN(100), starts-1)),
+			Limit: price(), Regions: orderbook.RegionSet{AllowAll: true},
 			Providers: orderbook.ProviderSet{AllowAll: true}, MaxCarbon: orderbook.NoCarbonCap, MinSLA: corehour.SLABasic,
 			MinFill: 1, MaxLeases: 1, TimeInForce: corehour.GoodTillCancelled,
 		}))

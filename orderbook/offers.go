@@ -35,11 +35,6 @@ type offerTerms struct {
 	takeOrPay   uint16
 }
 
-// rankOf is a price in ticks, as far as 32 bits reach.
-func rankOf(p corehour.Price) uint32 {
-	return uint32(min(p/corehour.Tick, corehour.Price(^uint32(0))))
-}
-
 // offerTermsOf are the terms of an offer in the book.
 func (b *Book) offerTermsOf(o *order) *offerTerms { return b.offerTerms.at(o.terms) }
 
@@ -190,7 +185,7 @@ func (t *offerTerms) bounds(l *lot) bounds {
 	}
 }
 
-// lotOf is a lot of offers with some terms that are free over [lo, hi).
+// offerLot is a lot of offers with some terms that are free over [lo, hi).
 func (b *Book) offerLot(terms, lo, hi uint32) lot {
 	s := b.offerTerms.values.at(terms)
 	return lot{lo: lo, hi: hi, tree: s.class, group: groupOf(s.value.factor, hi-lo), owner: s.value.provider}
@@ -365,7 +360,7 @@ func (b *Book) raiseRoom(slot uint32) {
 	b.supply.raise(q.lot, uint32(o.open))
 }
 
-// reindex replaces the lots of an offer that is in no queue by those that its
+// reindex replaces the lots of an offer that is in no ladder by those that its
 // capacity says, leaving the ones that stay.
 func (b *Book) reindex(slot uint32) {
 	if o := b.supply.orders.at(slot); o.place == 0 || o.steps == 0 {

@@ -83,16 +83,6 @@ func (s *side) byArrival(slots []uint32) {
 	slices.SortFunc(slots, func(x, y uint32) int { return cmp.Compare(s.orders.at(x).arrival, s.orders.at(y).arrival) })
 }
 
-// lotOf is the lot in which an order is, or the first of its own; none where it is
-// in none.
-func (s *side) lotOf(slot uint32) uint32 {
-	o := s.orders.at(slot)
-	if o.queued {
-		return s.levels.at(o.place).lot
-	}
-	return o.place
-}
-
 // foremost is the first order of a lot.
 func (s *side) foremost(id uint32) uint32 {
 	l := s.lots.at(id)

@@ -136,7 +136,7 @@ func (b *Book) gather(size int, first, last corehour.Minute) (next item, more bo
 }
 
 // add makes the offer of an item a source, once, and lets the search go on to
-// the next offer of its queue.
+// the next offer of its ladder.
 func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
 	slot := i.order
 	b.goOn(slot, i)

@@ -1,22 +1,39 @@
 package orderbook
 
+import "hash/maphash"
+
 // interned numbers values that many orders share, from 1, and counts who uses
-// them.
+// them. Numbers are found by hash in tables with open addressing, of which there
+// are many so that none of them is long in growing. The seed is another one in each
+// process, so that nobody can make orders that collide; no result depends on it.
 type interned[T comparable] struct {
-	named  map[T]uint32
 	values slab[shared[T]]
 	recent uint32 // the one asked for last, mostly asked for again
+	seed   maphash.Seed
+	tables [internedTables]hashTable
 }
 
 // shared is a value and what is known of all that have it.
 type shared[T comparable] struct {
 	value T
-	users int32
+	users int32  // -1 where the value is one user's own
 	class uint32 // of the orders that have these terms
-	lot   uint32 // in which those of them wait that are alike in all else; none where none does
+	lot   uint32 // the ladder of those that may wait with others; none where none does
 }
 
-func newInterned[T comparable]() interned[T] { return interned[T]{named: make(map[T]uint32)} }
+const (
+	internedTables = 1 << internedBits
+	internedBits   = 8
+)
+
+// hashTable holds half a hash and a number in each entry; an entry of zero is
+// free. At least a quarter of the entries are.
+type hashTable struct {
+	entries []uint64
+	used    int
+}
+
+func newInterned[T comparable]() interned[T] { return interned[T]{seed: maphash.MakeSeed()} }
 
 func (in *interned[T]) at(i uint32) *T { return &in.values.at(i).value }
 
@@ -26,15 +43,73 @@ func (in *interned[T]) take(v *T) (i uint32, fresh bool) {
 		s.users++
 		return in.recent, false
 	}
-	i, ok := in.named[*v]
-	if !ok {
-		i = in.values.take()
+	hash := maphash.Comparable(in.seed, *v)
+	t := &in.tables[hash>>(64-internedBits)]
+	if i = in.find(t, uint32(hash), v); i == 0 {
+		i, fresh = in.values.take(), true
 		*in.values.at(i) = shared[T]{value: *v}
-		in.named[*v] = i
+		t.insert(uint32(hash), i)
 	}
 	in.values.at(i).users++
 	in.recent = i
-	return i, !ok
+	return i, fresh
+}
+
+// find is the number of a value; none where it has none.
+func (in *interned[T]) find(t *hashTable, hash uint32, v *T) uint32 {
+	if len(t.entries) == 0 {
+		return 0
+	}
+	mask := uint32(len(t.entries) - 1)
+	for at := hash & mask; t.entries[at] != 0; at = (at + 1) & mask {
+		if e := t.entries[at]; uint32(e>>32) == hash && in.values.at(uint32(e)).value == *v {
+			return uint32(e)
+		}
+	}
+	return 0
+}
+
+// insert puts a number into the table, which has it not.
+func (t *hashTable) insert(hash, i uint32) {
+	if 4*(t.used+1) > 3*len(t.entries) {
+		old := t.entries
+		t.entries = make([]uint64, max(4, 2*len(old)))
+		for _, e := range old {
+			if e != 0 {
+				t.put(e)
+			}
+		}
+	}
+	t.used++
+	t.put(uint64(hash)<<32 | uint64(i))
+}
+
+func (t *hashTable) put(entry uint64) {
+	mask := uint32(len(t.entries) - 1)
+	at := uint32(entry>>32) & mask
+	for t.entries[at] != 0 {
+		at = (at + 1) & mask
+	}
+	t.entries[at] = entry
+}
+
+// remove takes a number out of the table and moves entries that stand after it
+// because of it nearer to where they belong.
+func (t *hashTable) remove(hash, i uint32) {
+	mask := uint32(len(t.entries) - 1)
+	at := hash & mask
+	for t.entries[at] != uint64(hash)<<32|uint64(i) {
+		at = (at + 1) & mask
+	}
+	t.used--
+	for next := (at + 1) & mask; t.entries[next] != 0; next = (next + 1) & mask {
+		home := uint32(t.entries[next]>>32) & mask
+		if (next-home)&mask >= (next-at)&mask {
+			t.entries[at] = t.entries[next]
+			at = next
+		}
+	}
+	t.entries[at] = 0
 }
 
 // latest is the value asked for last; nil where nobody uses it any more.
@@ -71,7 +146,8 @@ func (in *interned[T]) give(i uint32) {
 		return
 	}
 	if s.users == 0 {
-		delete(in.named, s.value)
+		hash := maphash.Comparable(in.seed, s.value)
+		in.tables[hash>>(64-internedBits)].remove(uint32(hash), i)
 	}
 	in.values.give(i)
 }

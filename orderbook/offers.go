@@ -26,13 +26,13 @@ type offerClass struct {
 // for itself.
 type offerTerms struct {
 	offerKind
+	takeOrPay   uint16
 	provider    uint32
 	org         uint32
 	from, to    uint32
 	factor      uint32 // energy, or the asserted rate where there is no zone
 	minFill     int32
 	minDuration int32
-	takeOrPay   uint16
 }
 
 // offerTermsOf are the terms of an offer in the book.

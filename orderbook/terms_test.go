@@ -1,6 +1,7 @@
 package orderbook
 
 import (
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -82,8 +83,12 @@ func TestTerms_AreForgottenWithTheirLastOrder(t *testing.T) {
 		b.CancelOffer(offer)
 		b.CancelBid(second)
 	}
-	if n := len(b.offerTerms.named) + len(b.bidTerms.named) + len(b.regions.named); n > 0 {
-		t.Errorf("%d terms and sets of regions are kept for orders that are gone", n)
+	used := 0
+	for i := range internedTables {
+		used += b.offerTerms.tables[i].used + b.bidTerms.tables[i].used + b.regions.tables[i].used
+	}
+	if used > 0 {
+		t.Errorf("%d terms and sets of regions are kept for orders that are gone", used)
 	}
 	for name, made := range map[string]uint32{
 		"terms of offers": b.offerTerms.values.next, "terms of bids": b.bidTerms.values.next, "regions": b.regions.values.next,
@@ -92,5 +97,37 @@ func TestTerms_AreForgottenWithTheirLastOrder(t *testing.T) {
 		if made > 20 {
 			t.Errorf("%d %s were made for two orders at a time", made, name)
 		}
+	}
+}
+
+// TestInterned_FindsEachValueWhileOthersComeAndGo compares with a map. Values are
+// few and tables full, so that most entries stand where others belong.
+func TestInterned_FindsEachValueWhileOthersComeAndGo(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	in, want := newInterned[int](), map[int]uint32{}
+	users := map[int]int{}
+	for range 200_000 {
+		v := random.IntN(3_000)
+		if i, ok := want[v]; ok && random.IntN(2) == 0 {
+			in.give(i)
+			if users[v]--; users[v] == 0 {
+				delete(want, v)
+			}
+			continue
+		}
+		i, fresh := in.take(&v)
+		known, ok := want[v]
+		if fresh == ok || ok && i != known || *in.at(i) != v {
+			t.Fatalf("%d has the number %d (new: %t), want %d", v, i, fresh, known)
+		}
+		want[v] = i
+		users[v]++
+	}
+	used := 0
+	for i := range in.tables {
+		used += in.tables[i].used
+	}
+	if used != len(want) || len(want) < 1_000 {
+		t.Errorf("%d values are in the tables, want %d", used, len(want))
 	}
 }

@@ -270,6 +270,7 @@ func (b *Book) indexBid(slot uint32) {
 	plain := t.plain() && ranked(r.price)
 	if plain && s.lot != 0 {
 		b.demand.join(s.lot, slot)
+		b.tidyDemand()
 		return
 	}
 	l := lot{lo: t.earliest + d, hi: t.latestEnd - d, tree: s.class}

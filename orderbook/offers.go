@@ -208,6 +208,7 @@ func (b *Book) enqueue(slot uint32) {
 	s := b.offerTerms.values.at(o.terms)
 	if s.lot != 0 {
 		b.supply.join(s.lot, slot)
+		b.tidySupply()
 		return
 	}
 	l := b.offerLot(o.terms, s.value.from, s.value.to)

@@ -94,6 +94,7 @@ func (s *side) foremost(id uint32) uint32 {
 
 // join puts an order into a ladder, into the level of its price by arrival: mostly
 // at the end, because it is new; one that comes back is mostly near the beginning.
+// The trees follow when the side is tidied.
 func (s *side) join(id, slot uint32) {
 	l, o := s.lots.at(id), s.orders.at(slot)
 	level := s.levelOf(id, l, o.price, uint32(o.open))
@@ -121,9 +122,7 @@ func (s *side) join(id, slot uint32) {
 		rank := s.rankOf(o.price)
 		if rank < s.rankOf(s.levels.at(l.head).price) {
 			l.head = level
-		}
-		if rank < l.rank {
-			s.rekey(&s.trees[l.tree], id, rank)
+			s.move(id, l)
 		}
 	}
 	s.raise(id, uint32(o.open))
@@ -184,11 +183,18 @@ func (s *side) leave(slot uint32) (empty bool) {
 		s.emptied = append(s.emptied, id)
 		return true
 	}
-	if best && !l.moved {
+	if best {
+		s.move(id, l)
+	}
+	return false
+}
+
+// move notes that a ladder has another best price than its tree says.
+func (s *side) move(id uint32, l *lot) {
+	if !l.moved {
 		l.moved = true
 		s.moved = append(s.moved, id)
 	}
-	return false
 }
 
 // rerank brings the trees to the best prices of their ladders.

@@ -144,36 +144,36 @@ func (b *Book) enterBidClass(id uint32, of *offerKind) {
 
 // nextTurn finds the bid that would pay most for what is left, and the lease of
 // the offer that it would have.
-func (b *Book) nextTurn() (item, bool) {
+func (b *Book) nextTurn() (turn item, ok bool) {
 	s := &b.turns
 	for len(s.heap) > 0 {
-		i := s.heap.pop()
-		lot := i.ref
-		switch i.kind {
-		case itemLease:
-			if i.at == s.version {
-				return i, true
-			}
-		default:
-			found, ok := s.follow(&b.demand.index, &i)
+		lot := s.heap[0].ref
+		if s.heap[0].kind < itemLease {
+			found, ok := s.follow(&b.demand.index)
 			if !ok {
 				continue
 			}
 			lot = found
-		}
-		if turn, ok := b.turnOf(lot, i.class); ok {
-			if len(s.heap) == 0 || turn.less(&s.heap[0]) {
+		} else {
+			turn = s.heap[0]
+			if s.heap.drop(); turn.class == s.version {
 				return turn, true
 			}
-			s.heap.push(turn)
 		}
+		if !b.turnOf(lot, &turn) {
+			continue
+		}
+		if len(s.heap) == 0 || turn.less(&s.heap[0]) {
+			return turn, true
+		}
+		s.heap.push(&turn)
 	}
 	return item{}, false
 }
 
-// turnOf is the best lease of the offer that the first bid of a lot could have
+// turnOf finds the best lease of the offer that the first bid of a lot could have
 // that seeks as many units as the offer gives at least.
-func (b *Book) turnOf(id, class uint32) (item, bool) {
+func (b *Book) turnOf(id uint32, i *item) (ok bool) {
 	s := &b.turns
 	o := b.supply.orders.at(s.slot)
 	l, least := b.demand.lots.at(id), b.offerTermsOf(o).minFill
@@ -182,20 +182,18 @@ func (b *Book) turnOf(id, class uint32) (item, bool) {
 		slot = b.demand.first(l, uint32(least))
 	}
 	if slot == 0 {
-		return item{}, false
+		return false
 	}
 	r := b.demand.orders.at(slot)
 	if r.open < least {
-		return item{}, false
+		return false
 	}
 	best, ok := b.bestFor(r, s.slot)
-	if !ok {
-		return item{}, false
+	if ok {
+		i.key, i.major, i.minor = int64(best.effective)-o.price-r.price, r.arrival, uint64(best.at)
+		i.ref, i.class, i.at, i.kind = id, s.version, slot, itemLease
 	}
-	return item{
-		key: int64(best.effective) - o.price - r.price, major: r.arrival, minor: uint64(best.at),
-		ref: id, class: class, at: s.version, order: slot, kind: itemLease,
-	}, true
+	return ok
 }
 
 // bestFor is the best start of a resting bid's next lease of an offer.
@@ -221,7 +219,7 @@ func (b *Book) bestFor(r *order, slot uint32) (start, bool) {
 
 // serve gives the bid whose turn it is its lease.
 func (b *Book) serve(i *item, from, to corehour.Minute) {
-	s, slot := &b.turns, i.order
+	s, slot := &b.turns, i.at
 	if r := b.demand.orders.at(slot); r.queued {
 		b.serveQueued(i)
 		return
@@ -233,8 +231,8 @@ func (b *Book) serve(i *item, from, to corehour.Minute) {
 	if b.soldOut(s.slot) {
 		return
 	}
-	if turn, ok := b.turnOf(i.ref, i.class); ok {
-		s.heap.push(turn)
+	if id := i.ref; b.turnOf(id, i) {
+		s.heap.push(i)
 	}
 }
 
@@ -256,20 +254,14 @@ func (b *Book) servePlain(slot uint32, r *order, at corehour.Minute) {
 func (b *Book) serveQueued(i *item) {
 	s := &b.turns
 	for {
-		id, class := i.ref, i.class
-		b.servePlain(i.order, b.demand.orders.at(i.order), corehour.Minute(i.minor))
-		if b.soldOut(s.slot) {
+		b.servePlain(i.at, b.demand.orders.at(i.at), corehour.Minute(i.minor))
+		if b.soldOut(s.slot) || !b.turnOf(i.ref, i) {
 			return
 		}
-		turn, ok := b.turnOf(id, class)
-		if !ok {
+		if len(s.heap) > 0 && !i.less(&s.heap[0]) {
+			s.heap.push(i)
 			return
 		}
-		if len(s.heap) > 0 && !turn.less(&s.heap[0]) {
-			s.heap.push(turn)
-			return
-		}
-		*i = turn
 	}
 }
 
@@ -354,7 +346,7 @@ func (b *Book) wouldTrade(slot uint32) bool {
 			return false
 		}
 		bid := &b.work
-		b.load(i.order, bid)
+		b.load(i.at, bid)
 		if !bid.allOrNone() {
 			return true
 		}

@@ -41,9 +41,9 @@ func (b *Book) OfferDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 			levels = append(levels, Level{Price: price})
 		}
 		l := &levels[len(levels)-1]
-		l.Units += b.fewest(b.supply.orders.at(i.order), q.From, q.To)
+		l.Units += b.fewest(b.supply.orders.at(i.at), q.From, q.To)
 		l.Orders++
-		b.goOn(i.order, i)
+		b.goOn(i.at, i)
 	}
 }
 
@@ -66,17 +66,18 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 		}
 	}
 	for len(s.heap) > 0 {
-		i := s.heap.pop()
-		if i.kind < itemLease {
+		if s.heap[0].kind < itemLease {
 			// From here on a lot has its very limit, which its rank may only bound.
-			if lot, ok := s.follow(&b.demand.index, &i); ok {
+			if lot, ok := s.follow(&b.demand.index); ok {
 				if slot := b.demand.foremost(lot); b.couldUse(slot, &q) {
-					s.heap.push(item{key: -b.demand.orders.at(slot).price, kind: itemLease, order: slot})
+					s.heap.push(&item{key: -b.demand.orders.at(slot).price, kind: itemLease, at: slot})
 				}
 			}
 			continue
 		}
-		r := b.demand.orders.at(i.order)
+		slot := s.heap[0].at
+		s.heap.drop()
+		r := b.demand.orders.at(slot)
 		limit := corehour.Price(r.price)
 		if n := len(levels); n == 0 || levels[n-1].Price != limit {
 			if n == q.Levels {
@@ -90,8 +91,8 @@ func (b *Book) BidDepth(now corehour.Minute, q DepthQuery) (levels []Level) {
 		if !r.queued {
 			continue
 		}
-		if next := b.demand.next(i.order); next != 0 {
-			s.heap.push(item{key: -b.demand.orders.at(next).price, kind: itemLease, order: next})
+		if next := b.demand.next(slot); next != 0 {
+			s.heap.push(&item{key: -b.demand.orders.at(next).price, kind: itemLease, at: next})
 		}
 	}
 	return levels

@@ -20,69 +20,10 @@ import "math/bits"
 // full and joined with its neighbour when both together are half of that.
 const fanout = 32
 
-// bounds is what holds for all lots beneath a tree entry: the least lo, rank,
-// factor and floor, the greatest hi, length and room, the union of slots and masks,
-// and the organisation if it is one and the same.
-type bounds struct {
-	slots  slots
-	mask   uint64
-	lo     uint32
-	hi     uint32
-	length uint32
-	rank   uint32
-	room   uint32
-	factor uint32
-	floor  uint32
-	org    uint32
-}
-
-// manyOrgs stands where lots are of several organisations, nobody where an order
-// is of none.
-const (
-	manyOrgs = ^uint32(0)
-	nobody   = manyOrgs - 1
-)
-
-// nothing are the bounds of no lots.
-var nothing = bounds{lo: ^uint32(0), rank: ^uint32(0), factor: ^uint32(0), floor: ^uint32(0)}
-
-// widen extends the bounds to cover more and reports whether they changed.
-func (b *bounds) widen(c *bounds) bool {
-	was := *b
-	b.slots[0] |= c.slots[0]
-	b.slots[1] |= c.slots[1]
-	b.mask |= c.mask
-	b.lo, b.hi = min(b.lo, c.lo), max(b.hi, c.hi)
-	b.length, b.room = max(b.length, c.length), max(b.room, c.room)
-	b.rank, b.factor, b.floor = min(b.rank, c.rank), min(b.factor, c.factor), min(b.floor, c.floor)
-	switch {
-	case was == nothing:
-		b.org = c.org
-	case b.org != c.org:
-		b.org = manyOrgs
-	}
-	return *b != was
-}
-
-// filter is what a search asks of bounds.
-type filter struct {
-	all    slots // must be there
-	any    slots // one must be there
-	mask   uint64
-	lo     uint32 // at most
-	hi     uint32 // at least
-	length uint32 // at least
-	room   uint32 // at least
-	factor uint32 // at most
-	floor  uint32 // at most
-	org    uint32 // not this one
-}
-
-// passes reports whether something beneath the bounds may be what is sought.
-func (f *filter) passes(b *bounds) bool {
-	return b.lo <= f.lo && b.hi >= f.hi && b.length >= f.length && b.room >= f.room &&
-		b.factor <= f.factor && b.floor <= f.floor && b.org != f.org && b.mask&f.mask != 0 &&
-		f.all[0]&^b.slots[0]|f.all[1]&^b.slots[1] == 0 && f.any[0]&b.slots[0]|f.any[1]&b.slots[1] != 0
+// column has some of the bounds of a node's entries together: what turns most of
+// them away is read in few lines of the cache.
+type column struct {
+	ranks, los, his, factors [fanout]uint32
 }
 
 // node is an inner node or a leaf; its entries are sorted by key.
@@ -93,7 +34,7 @@ type node struct {
 	struck   bool // has entries that were struck out
 	removals uint8
 	tree     uint32
-	ranks    [fanout]uint32 // those of sums, together, because most entries are turned away by theirs
+	column                  // of sums, because most entries are turned away by these
 	key      [fanout]uint64 // of an inner node's entry, that of its first lot when it was made
 	ref      [fanout]uint32 // lot or node
 	sums     [fanout]bounds
@@ -226,26 +167,33 @@ func (x *index) newNode(tree uint32, leaf bool) uint32 {
 }
 
 // set changes the bounds of an entry.
-func (n *node) set(at int, sum bounds) { n.sums[at], n.ranks[at] = sum, sum.rank }
+func (n *node) set(at int, sum *bounds) {
+	n.sums[at] = *sum
+	n.ranks[at], n.los[at], n.his[at], n.factors[at] = sum.rank, sum.lo, sum.hi, sum.factor
+}
+
+// copy copies entries of a node, which may be the same one, to a position.
+func (n *node) copy(at int, from *node, low, high int) {
+	copy(n.key[at:], from.key[low:high])
+	copy(n.ref[at:], from.ref[low:high])
+	copy(n.sums[at:], from.sums[low:high])
+	copy(n.ranks[at:], from.ranks[low:high])
+	copy(n.los[at:], from.los[low:high])
+	copy(n.his[at:], from.his[low:high])
+	copy(n.factors[at:], from.factors[low:high])
+}
 
 // open makes room at a position and fills it.
 func (n *node) open(at int, key uint64, ref uint32, sum *bounds) {
-	end := int(n.n)
-	copy(n.key[at+1:end+1], n.key[at:end])
-	copy(n.ref[at+1:end+1], n.ref[at:end])
-	copy(n.sums[at+1:end+1], n.sums[at:end])
-	copy(n.ranks[at+1:end+1], n.ranks[at:end])
-	n.key[at], n.ref[at], n.sums[at], n.ranks[at] = key, ref, *sum, sum.rank
+	n.copy(at+1, n, at, int(n.n))
+	n.key[at], n.ref[at] = key, ref
+	n.set(at, sum)
 	n.n++
 }
 
 // close takes an entry out.
 func (n *node) close(at int) {
-	end := int(n.n)
-	copy(n.key[at:end-1], n.key[at+1:end])
-	copy(n.ref[at:end-1], n.ref[at+1:end])
-	copy(n.sums[at:end-1], n.sums[at+1:end])
-	copy(n.ranks[at:end-1], n.ranks[at+1:end])
+	n.copy(at, n, at+1, int(n.n))
 	n.n--
 }
 
@@ -265,11 +213,8 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	rightID := x.newNode(n.tree, n.leaf)
 	right := x.nodes.at(rightID)
 	const half = fanout / 2
-	right.n = int32(copy(right.key[:], n.key[half:n.n]))
-	copy(right.ref[:], n.ref[half:n.n])
-	copy(right.sums[:], n.sums[half:n.n])
-	copy(right.ranks[:], n.ranks[half:n.n])
-	n.n = half
+	right.copy(0, n, half, int(n.n))
+	right.n, n.n = n.n-half, half
 	x.adopt(rightID)
 	if n.parent == 0 {
 		root := x.newNode(n.tree, false)
@@ -281,7 +226,8 @@ func (x *index) split(t *tree, id uint32) uint32 {
 	parentID := n.parent
 	parent := x.nodes.at(parentID)
 	at := parent.place(id)
-	parent.set(at, n.cover())
+	sum := n.cover()
+	parent.set(at, &sum)
 	if at == 0 {
 		// The first child has what is below its key, too; now it has a neighbour
 		// that may begin below it.
@@ -294,7 +240,7 @@ func (x *index) split(t *tree, id uint32) uint32 {
 			parent = x.nodes.at(parentID)
 		}
 	}
-	sum := right.cover()
+	sum = right.cover()
 	parent.open(at+1, right.key[0], rightID, &sum)
 	right.parent = parentID
 	// Where the parent was split, what is above it was made to cover only what
@@ -334,10 +280,11 @@ func (x *index) widen(t *tree, id uint32, sum *bounds) {
 		}
 		parent := x.nodes.at(parentID)
 		at := parent.place(id)
-		if !parent.sums[at].widen(sum) {
+		wider := parent.sums[at]
+		if !wider.widen(sum) {
 			return
 		}
-		parent.ranks[at] = parent.sums[at].rank
+		parent.set(at, &wider)
 		id = parentID
 	}
 }
@@ -370,7 +317,7 @@ func (x *index) rekey(t *tree, id, rank uint32) {
 		n.open(n.before(key), key, id, &sum)
 	} else {
 		n.key[at] = key
-		n.set(at, sum)
+		n.set(at, &sum)
 	}
 	if better {
 		x.widen(t, l.leaf, &sum)
@@ -402,7 +349,7 @@ func (x *index) sweep(trees []tree) {
 				continue
 			}
 			if kept != i {
-				n.key[kept], n.ref[kept], n.sums[kept], n.ranks[kept] = n.key[i], n.ref[i], n.sums[i], n.ranks[i]
+				n.copy(kept, n, i, i+1)
 			}
 			kept++
 		}
@@ -451,7 +398,7 @@ func (x *index) settle(t *tree, id uint32) {
 		if sum == was {
 			return
 		}
-		parent.set(at, sum)
+		parent.set(at, &sum)
 		was.rank = sum.rank
 		rankOnly = rankOnly && sum == was
 		id = parentID
@@ -470,10 +417,7 @@ func (x *index) join(parent *node, at int) bool {
 		return false
 	}
 	end := int(n.n)
-	copy(n.key[end:], right.key[:right.n])
-	copy(n.ref[end:], right.ref[:right.n])
-	copy(n.sums[end:], right.sums[:right.n])
-	copy(n.ranks[end:], right.ranks[:right.n])
+	n.copy(end, right, 0, int(right.n))
 	if !n.leaf {
 		// Keys below the first of the right node's may lie beneath that, down to
 		// the right node's own.
@@ -501,6 +445,3 @@ func (n *node) tightened(was *bounds, rankOnly bool) bounds {
 	}
 	return sum
 }
-
-// alike reports whether bounds are of the same time.
-func (b *bounds) alike(c *bounds) bool { return b.lo == c.lo && b.hi == c.hi && b.length == c.length }

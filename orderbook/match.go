@@ -41,7 +41,7 @@ func (b *Book) fillParts(bid *Bid) {
 			if !ok {
 				break
 			}
-			b.takeLease(bid, i)
+			b.takeLease(bid, &i)
 		}
 		b.settle()
 	}
@@ -49,8 +49,8 @@ func (b *Book) fillParts(bid *Bid) {
 
 // takeLease takes a lease that next has found, and of a ladder as many more as are
 // better than anything else that is known.
-func (b *Book) takeLease(bid *Bid, i item) {
-	slot := i.order
+func (b *Book) takeLease(bid *Bid, i *item) {
+	slot := i.at
 	o := b.supply.orders.at(slot)
 	t := b.offerTermsOf(o)
 	if corehour.Units(t.minFill) > bid.Units {
@@ -58,7 +58,7 @@ func (b *Book) takeLease(bid *Bid, i item) {
 	}
 	at, d := corehour.Minute(i.major), b.search.terms.d
 	if o.queued && at == max(corehour.Minute(t.from), b.now) && at.Add(d) == corehour.Minute(t.to) {
-		b.takeQueued(bid, &i)
+		b.takeQueued(bid, i)
 		return
 	}
 	queued := o.queued
@@ -69,7 +69,7 @@ func (b *Book) takeLease(bid *Bid, i item) {
 			b.again(i)
 		}
 		if o.steps != 0 && bid.seeks() {
-			b.again(item{kind: itemLease, order: slot, class: i.class})
+			b.again(&item{at: slot, class: i.class})
 		}
 		return
 	}
@@ -84,7 +84,7 @@ func (b *Book) takeLease(bid *Bid, i item) {
 func (b *Book) takeQueued(bid *Bid, i *item) {
 	s, minimum := &b.search, b.search.need
 	l := b.supply.lots.at(i.ref)
-	o := b.supply.orders.at(i.order)
+	o := b.supply.orders.at(i.at)
 	f := Fill{
 		Bid: bid.ID, Start: corehour.Minute(i.major), End: corehour.Minute(i.major).Add(s.terms.d),
 		Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), corehour.Minute(i.major), s.terms.d),
@@ -96,28 +96,28 @@ func (b *Book) takeQueued(bid *Bid, i *item) {
 		if f.Price = corehour.Price(o.price); bid.Arrival < o.arrival {
 			f.Price = limit
 		}
-		b.fills, b.sold = append(b.fills, f), append(b.sold, i.order)
+		b.fills, b.sold = append(b.fills, f), append(b.sold, i.at)
 		bid.MaxLeases--
 		bid.Units -= f.Units
 		if o.open -= int32(f.Units); o.open == 0 {
-			b.leaveLadder(i.order)
+			b.leaveLadder(i.at)
 		}
 		if !bid.seeks() {
 			return
 		}
-		if i.order = 0; bid.atLeast() == minimum {
-			i.order = b.supply.first(l, uint32(minimum))
+		if i.at = 0; bid.atLeast() == minimum {
+			i.at = b.supply.first(l, uint32(minimum))
 		}
-		if i.order == 0 {
+		if i.at == 0 {
 			return
 		}
-		o = b.supply.orders.at(i.order)
+		o = b.supply.orders.at(i.at)
 		i.key, i.minor = o.price+cost, o.arrival
 		if i.key > s.cut {
 			return
 		}
 		if len(s.heap) > 0 && !i.less(&s.heap[0]) {
-			s.heap.push(*i)
+			s.heap.push(i)
 			return
 		}
 	}
@@ -174,7 +174,7 @@ func (b *Book) fillPieces(bid *Bid) {
 		if !ok {
 			break
 		}
-		b.take(bid, i.order, corehour.Minute(i.major), b.search.terms.d, bid.Units)
+		b.take(bid, i.at, corehour.Minute(i.major), b.search.terms.d, bid.Units)
 		b.settle()
 	}
 	if bid.allOrNone() && !bid.done() {

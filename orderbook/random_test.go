@@ -44,7 +44,7 @@ func TestBook_AgreesWithNaiveModelOnRandomSequences(t *testing.T) {
 	// A generator that stops reaching a rule would make this test say nothing.
 	for _, what := range mustBeSeen() {
 		least := 10
-		if what == "turns alternate" {
+		if what == "turns alternate" || what == "crowd purged" {
 			least = 1 // about a dozen times: a chance that ten are too few once in a while
 		}
 		if seen[what] < least {

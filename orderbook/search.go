@@ -156,60 +156,64 @@ func (t *terms) mostEnergy(exposure int64) uint32 {
 func (b *Book) next() (found item, ok bool) {
 	s := &b.search
 	for len(s.heap) > 0 {
-		i := s.heap.pop()
-		if i.key > s.cut {
+		top := &s.heap[0]
+		if top.key > s.cut {
 			break
 		}
-		if i.kind >= itemLease {
-			return i, true
+		if top.kind == itemLease {
+			found = *top
+			s.heap.drop()
+			return found, true
 		}
-		if lot, ok := s.follow(&b.supply.index, &i); ok {
-			if lease, ok := b.leaseOf(lot, i.class); ok {
-				if len(s.heap) == 0 || lease.less(&s.heap[0]) {
-					return lease, true
-				}
-				s.heap.push(lease)
-			}
+		class := top.class
+		lot, ok := s.follow(&b.supply.index)
+		if !ok || !b.leaseOf(lot, class, &found) {
+			continue
 		}
+		if len(s.heap) == 0 || found.less(&s.heap[0]) {
+			return found, true
+		}
+		s.heap.push(&found)
 	}
 	s.heap = s.heap[:0]
 	return item{}, false
 }
 
-// leaseOf is the best lease that the bid could have of a lot.
-func (b *Book) leaseOf(id, class uint32) (item, bool) {
+// leaseOf finds the best lease that the bid could have of a lot.
+func (b *Book) leaseOf(id, class uint32, i *item) (ok bool) {
 	l := b.supply.lots.at(id)
-	if l.alone {
-		return b.leaseWithin(l.head, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
+	slot := l.head
+	if !l.alone {
+		if slot = b.supply.first(l, uint32(b.search.need)); slot == 0 {
+			return false
+		}
 	}
-	if slot := b.supply.first(l, uint32(b.search.need)); slot != 0 {
-		return b.leaseWithin(slot, l.lo, l.hi, item{kind: itemLease, ref: id, class: class})
-	}
-	return item{}, false
+	i.kind, i.ref, i.class = itemLease, id, class
+	return b.leaseWithin(slot, l.lo, l.hi, i)
 }
 
-// leaseWithin is the best lease that the bid could have of an offer within
+// leaseWithin finds the best lease that the bid could have of an offer within
 // [lo, hi), a stretch of its free time.
-func (b *Book) leaseWithin(slot, lo, hi uint32, i item) (item, bool) {
+func (b *Book) leaseWithin(slot, lo, hi uint32, i *item) (ok bool) {
 	s, bid := &b.search, b.search.bid
 	o := b.supply.orders.at(slot)
 	t := b.offerTermsOf(o)
 	if t.org == uint32(bid.Org) || !bid.Providers.everyone() && !bid.Providers.Has(ProviderIndex(t.provider)) ||
 		corehour.Minutes(t.minDuration) > s.terms.d || corehour.BasisPoints(t.takeOrPay) > bid.MaxTakeOrPay ||
 		corehour.Units(t.minFill) > bid.Units {
-		return i, false
+		return false
 	}
 	need := max(s.need, corehour.Units(t.minFill))
 	best, ok := b.bestWithin(&s.terms, o, t, lo, hi, need)
 	if !ok {
-		return i, false
+		return false
 	}
-	i.key, i.major, i.minor, i.order = int64(best.effective), uint64(best.at), o.arrival, slot
+	i.key, i.major, i.minor, i.at = int64(best.effective), uint64(best.at), o.arrival, slot
 	if !s.all && t.minFill == 1 && b.fewest(o, best.at, best.at.Add(s.terms.d)) >= bid.Units {
 		// All that is open fits here, so nothing dearer is of use.
 		s.cut = min(s.cut, i.key)
 	}
-	return i, true
+	return true
 }
 
 // bestWithin is the best start of a lease of need units of an offer within [lo, hi).
@@ -225,15 +229,17 @@ func (b *Book) bestWithin(t *terms, o *order, of *offerTerms, lo, hi uint32, nee
 }
 
 // again puts what is left of a lease's lot or offer back into the search.
-func (b *Book) again(i item) {
+func (b *Book) again(i *item) {
+	var next item
 	ok := false
 	if i.ref == 0 {
-		t := b.offerTermsOf(b.supply.orders.at(i.order))
-		i, ok = b.leaseWithin(i.order, t.from, t.to, i)
+		t := b.offerTermsOf(b.supply.orders.at(i.at))
+		next.kind, next.class = itemLease, i.class
+		ok = b.leaseWithin(i.at, t.from, t.to, &next)
 	} else {
-		i, ok = b.leaseOf(i.ref, i.class)
+		ok = b.leaseOf(i.ref, i.class, &next)
 	}
-	if ok && i.key <= b.search.cut {
-		b.search.heap.push(i)
+	if ok && next.key <= b.search.cut {
+		b.search.heap.push(&next)
 	}
 }

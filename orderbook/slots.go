@@ -28,12 +28,11 @@ func slotsOf(lo, hi uint32) slots {
 
 // between has the bits from one up to another, both included.
 func between(from, to uint32) slots {
-	var s slots
-	for word := range s {
-		low, high := max(int(from)-64*word, 0), min(int(to)-64*word, 63)
-		if low <= high {
-			s[word] = ^uint64(0) >> (63 - high) &^ (1<<low - 1)
-		}
+	switch {
+	case to < 64:
+		return slots{^uint64(0) << from & (^uint64(0) >> (63 - to)), 0}
+	case from >= 64:
+		return slots{0, ^uint64(0) << (from - 64) & (^uint64(0) >> (127 - to))}
 	}
-	return s
+	return slots{^uint64(0) << from, ^uint64(0) >> (127 - to)}
 }

@@ -10,8 +10,9 @@ import (
 // A walk goes through the lots of several trees, best first: a heap holds places
 // in the trees, each with a bound of what is there, and leases that were found.
 // What is at the top is opened; when a lease is at the top, nothing anywhere is
-// better. Of a node only the best entry is in the heap, and when that is opened
-// the next one, so that nothing is looked at twice and little in vain.
+// better. The entries of a node are runs in which ranks rise. Of a run only the
+// first entry that may be of use is in the heap, and when that is opened the next
+// one in its place, so that nothing is looked at twice and little in vain.
 
 // item is an entry of the heap of a walk.
 type item struct {
@@ -19,10 +20,10 @@ type item struct {
 	major uint64 // of a lease, what decides where keys are equal: its start, or the bid's arrival
 	minor uint64 // and then: the offer's arrival; or just the start
 	ref   uint32 // node or lot; none of a lease of one offer, whatever lot it is in
-	class uint32
-	at    uint32 // position in a node, or version of a lease
-	order uint32 // of a lease: the offer, or the bid
+	class uint32 // the tree; of a bid's lease the version instead
+	at    uint32 // position in a node; of a lease, the offer or the bid
 	kind  itemKind
+	end   uint8 // of a place: the end of its run
 }
 
 // itemKind says what an item is; bounds come before leases of the same key.
@@ -30,8 +31,7 @@ type itemKind uint8
 
 const (
 	itemRoot  itemKind = iota // a tree
-	itemChild                 // an entry of an inner node
-	itemLot                   // an entry of a leaf
+	itemEntry                 // an entry of a node; major is the least factor of its run
 	itemLease                 // a lease that can be had
 )
 
@@ -51,8 +51,8 @@ func (i *item) less(j *item) bool {
 // heap is a binary heap of items, the least first.
 type heap []item
 
-func (h *heap) push(i item) {
-	*h = append(*h, i)
+func (h *heap) push(i *item) {
+	*h = append(*h, item{})
 	s := *h
 	at := len(s) - 1
 	for at > 0 {
@@ -63,26 +63,33 @@ func (h *heap) push(i item) {
 		s[at] = s[up]
 		at = up
 	}
-	s[at] = i
+	s[at] = *i
 }
 
-func (h *heap) pop() item {
+// drop takes the top out.
+func (h *heap) drop() {
 	s := *h
-	top := s[0]
 	last := len(s) - 1
-	i := s[last]
-	s = s[:last]
-	*h = s
-	if last == 0 {
-		return top
+	if last > 0 {
+		s[0] = s[last]
 	}
-	at := 0
+	*h = s[:last]
+	h.sink()
+}
+
+// sink puts the top where it belongs.
+func (h *heap) sink() {
+	s := *h
+	if len(s) < 2 || (!s[1].less(&s[0]) && (len(s) == 2 || !s[2].less(&s[0]))) {
+		return
+	}
+	i, at := s[0], 0
 	for {
 		down := 2*at + 1
-		if down >= last {
+		if down >= len(s) {
 			break
 		}
-		if down+1 < last && s[down+1].less(&s[down]) {
+		if down+1 < len(s) && s[down+1].less(&s[down]) {
 			down++
 		}
 		if !s[down].less(&i) {
@@ -92,7 +99,6 @@ func (h *heap) pop() item {
 		at = down
 	}
 	s[at] = i
-	return top
 }
 
 // carbonUnit is what a unit of factor (energy, or asserted rate) costs, times
@@ -166,45 +172,44 @@ func (w *walk) enter(t *tree, class uint32, s scale) {
 	}
 	if w.filter.factor = s.factor; w.filter.passes(&t.sum) {
 		w.scales[class] = s
-		w.heap.push(item{key: key, kind: itemRoot, ref: t.root, class: class})
+		w.heap.push(&item{key: key, kind: itemRoot, ref: t.root, class: class})
 	}
 }
 
-// open puts the best entry of a node that may be of use into the heap.
+// open takes the runs of a node into the heap that may be of use.
 func (w *walk) open(x *index, id, class uint32) {
 	n := x.nodes.at(id)
-	if w.filter.factor = w.scales[class].factor; n.sorted() {
-		w.seekLot(n, id, class, 0)
-		return
+	end := int(n.n)
+	for start := 0; start < end; {
+		next, factor := start+1, n.factors[start]
+		for ; next < end && n.ranks[next] >= n.ranks[next-1]; next++ {
+			factor = min(factor, n.factors[next])
+		}
+		i := item{kind: itemEntry, ref: id, class: class, major: uint64(factor), end: uint8(next)}
+		if w.seek(n, &i, start) {
+			w.heap.push(&i)
+		}
+		start = next
 	}
-	w.seekEntry(n, id, class, math.MinInt64, -1)
 }
 
-// sorted reports whether a node is a leaf whose lots are all of one group.
-func (n *node) sorted() bool { return n.leaf && n.key[0]>>56 == n.key[n.n-1]>>56 }
-
-// seekEntry puts the best entry into the heap that comes after a key and position.
-func (w *walk) seekEntry(n *node, id, class uint32, after int64, at int) {
-	s := &w.scales[class]
-	best, found, most := int64(math.MaxInt64), -1, s.mostRank(w.cut)
-	for j := range int(n.n) {
-		if n.ranks[j] > most {
+// seek moves an item to the first entry of its run, from a position on, that may
+// be of use. Keys of later ones are not lower, because ranks rise and the bound of
+// the factor is that of all.
+func (w *walk) seek(n *node, i *item, from int) bool {
+	s := &w.scales[i.class]
+	w.filter.factor = s.factor
+	most := s.mostRank(w.cut)
+	for j := from; j < int(i.end) && n.ranks[j] <= most; j++ {
+		if n.los[j] > w.filter.lo || n.his[j] < w.filter.hi {
 			continue
 		}
-		sum := &n.sums[j]
-		key := s.least(sum.rank, sum.factor)
-		if key >= best || key > w.cut || key < after || key == after && j <= at || !w.filter.passes(sum) {
-			continue
+		if w.filter.passes(&n.sums[j]) && s.least(n.ranks[j], n.factors[j]) <= w.cut {
+			i.key, i.at = s.least(n.ranks[j], uint32(i.major)), uint32(j)
+			return true
 		}
-		best, found, most = key, j, s.mostRank(key)
 	}
-	if found >= 0 {
-		kind := itemChild
-		if n.leaf {
-			kind = itemLot
-		}
-		w.heap.push(item{key: best, kind: kind, ref: id, class: class, at: uint32(found)})
-	}
+	return false
 }
 
 // mostRank is the highest rank that may have a key of at most cut.
@@ -212,49 +217,29 @@ func (s *scale) mostRank(cut int64) uint32 {
 	return uint32(min(max((cut-s.offset)/int64(corehour.Tick), 0), math.MaxUint32))
 }
 
-// seekLot puts the next lot of a leaf into the heap, from a position on. Keys of
-// later ones are not lower, because the leaf is sorted by rank and the bound of
-// the factor is that of all.
-func (w *walk) seekLot(n *node, id, class uint32, from int) {
-	s := &w.scales[class]
-	factor := uint32(0)
-	if s.unit != 0 && from < int(n.n) {
-		factor = n.leastFactor()
-	}
-	most := s.mostRank(w.cut)
-	for j := from; j < int(n.n) && n.ranks[j] <= most; j++ {
-		if sum := &n.sums[j]; w.filter.passes(sum) && s.least(sum.rank, sum.factor) <= w.cut {
-			w.heap.push(item{key: s.least(sum.rank, factor), kind: itemLot, ref: id, class: class, at: uint32(j)})
-			return
-		}
-	}
-}
-
-func (n *node) leastFactor() uint32 {
-	least := n.sums[0].factor
-	for j := 1; j < int(n.n); j++ {
-		least = min(least, n.sums[j].factor)
-	}
-	return least
-}
-
-// follow opens a place in a tree. Where that is a lot it returns it.
-func (w *walk) follow(x *index, i *item) (lot uint32, ok bool) {
+// follow opens the place in a tree that is at the top. Where that is a lot it
+// returns it.
+func (w *walk) follow(x *index) (lot uint32, ok bool) {
+	i := &w.heap[0]
+	id, class := i.ref, i.class
 	if i.kind == itemRoot {
-		w.open(x, i.ref, i.class)
+		w.heap.drop()
+		if n := x.nodes.at(id); n.leaf && n.n == 1 {
+			return n.ref[0], true
+		}
+		w.open(x, id, class)
 		return 0, false
 	}
-	n := x.nodes.at(i.ref)
-	w.filter.factor = w.scales[i.class].factor
+	n := x.nodes.at(id)
 	entry := n.ref[i.at]
-	if n.sorted() {
-		w.seekLot(n, i.ref, i.class, int(i.at)+1)
-		return entry, true
+	if w.seek(n, i, int(i.at)+1) {
+		w.heap.sink()
+	} else {
+		w.heap.drop()
 	}
-	w.seekEntry(n, i.ref, i.class, i.key, int(i.at))
 	if n.leaf {
 		return entry, true
 	}
-	w.open(x, entry, i.class)
+	w.open(x, entry, class)
 	return 0, false
 }

@@ -138,7 +138,7 @@ func (b *Book) gather(size int, first, last corehour.Minute) (next item, more bo
 // add makes the offer of an item a source, once, and lets the search go on to
 // the next offer of its ladder.
 func (w *wholeSearch) add(b *Book, i item, first, last corehour.Minute) {
-	slot := i.order
+	slot := i.at
 	b.goOn(slot, i)
 	if slices.ContainsFunc(w.sources, func(s source) bool { return s.slot == slot }) {
 		return
@@ -186,8 +186,9 @@ func (b *Book) goOn(slot uint32, i item) {
 	}
 	t := b.offerTermsOf(o)
 	for next := x.next(slot); next != 0; next = x.next(next) {
-		if lease, ok := b.leaseWithin(next, t.from, t.to, item{kind: itemLease, order: next, class: i.class}); ok {
-			b.search.heap.push(lease)
+		lease := item{kind: itemLease, class: i.class}
+		if b.leaseWithin(next, t.from, t.to, &lease) {
+			b.search.heap.push(&lease)
 			return
 		}
 		if x.orders.at(next).price > int64(b.search.bid.Limit) {

@@ -63,8 +63,9 @@ type Exchange struct {
 	log       *log
 	projector *projector
 
-	mu    sync.RWMutex // guards state
-	state *State
+	mu        sync.RWMutex // guards state
+	state     *State
+	questions turns
 
 	sequence uint64 // of the newest applied batch; owned by the applier
 	chain    Hash
@@ -123,7 +124,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 		return nil, err
 	}
 	x := &Exchange{
-		cfg: c, log: l, queue: make(chan *Pending, MaxBatchCommands),
+		cfg: c, log: l, queue: make(chan *Pending, MaxBatchCommands), questions: newTurns(),
 		toApply: make(chan appended, appliedBatches), draining: make(chan struct{}),
 	}
 	if err := x.recover(ctx); err != nil {

@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/corehour/corehour"
 )
@@ -10,52 +12,48 @@ import (
 // Questions about the market are answered from the live state, as of what has
 // been applied, at the clock's time where that is later than the newest command.
 // They change nothing, but a book uses its buffers to answer, so each holds the
-// state's lock for writing. A long one lets go of it from time to time. What
-// would be rejected as a command is an error with the rejection's code and field.
+// state's lock for writing; a long one lets go of it from time to time. They take
+// turns, so that trading waits for one of them at most (turns.go). What would be
+// rejected as a command is an error with the rejection's code and field.
 
 // Quote is what a bid would get if it came now. Funds are not asked for.
-func (x *Exchange) Quote(_ context.Context, c PlaceBid) (Quote, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	q, refusal := x.asked().quote(c)
-	return q, refusal.err()
+func (x *Exchange) Quote(ctx context.Context, c PlaceBid) (q Quote, err error) {
+	var refusal Reply
+	err = x.ask(ctx, func(v *view) { q, refusal = v.quote(c) })
+	return q, cmp.Or(err, refusal.err())
 }
 
 // Explain is a quote with the single changes of the bid that would fill it now.
-func (x *Exchange) Explain(_ context.Context, c PlaceBid) (Explanation, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	e, refusal := x.asked().explainNew(c)
-	return e, refusal.err()
+func (x *Exchange) Explain(ctx context.Context, c PlaceBid) (e Explanation, err error) {
+	var refusal Reply
+	err = x.ask(ctx, func(v *view) { e, refusal = v.explainNew(c) })
+	return e, cmp.Or(err, refusal.err())
 }
 
 // ExplainOpen explains what is open of a consumer's bid.
-func (x *Exchange) ExplainOpen(_ context.Context, consumer corehour.AccountID, id corehour.BidID) (Explanation, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	e, refusal := x.asked().explainOpen(consumer, id)
-	return e, refusal.err()
+func (x *Exchange) ExplainOpen(ctx context.Context, consumer corehour.AccountID, id corehour.BidID) (e Explanation, err error) {
+	var refusal Reply
+	err = x.ask(ctx, func(v *view) { e, refusal = v.explainOpen(consumer, id) })
+	return e, cmp.Or(err, refusal.err())
 }
 
 // Depth is both sides of a region's book.
-func (x *Exchange) Depth(_ context.Context, q DepthQuery) (Depth, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	d, refusal := x.asked().depth(q)
-	return d, refusal.err()
+func (x *Exchange) Depth(ctx context.Context, q DepthQuery) (d Depth, err error) {
+	var refusal Reply
+	err = x.ask(ctx, func(v *view) { d, refusal = v.depth(q) })
+	return d, cmp.Or(err, refusal.err())
 }
 
 // TopOfBook is the best of each side in every region.
-func (x *Exchange) TopOfBook(_ context.Context, q TopQuery) (TopOfBook, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	top, refusal := x.asked().topOfBook(q)
-	return top, refusal.err()
+func (x *Exchange) TopOfBook(ctx context.Context, q TopQuery) (top TopOfBook, err error) {
+	var refusal Reply
+	err = x.ask(ctx, func(v *view) { top, refusal = v.topOfBook(q) })
+	return top, cmp.Or(err, refusal.err())
 }
 
 // HeatMap is the best offers of regions hour by hour. It lets commands through
 // between regions, so its rows may be of different moments.
-func (x *Exchange) HeatMap(_ context.Context, q HeatQuery) (HeatMap, error) {
+func (x *Exchange) HeatMap(ctx context.Context, q HeatQuery) (HeatMap, error) {
 	x.mu.RLock()
 	m, refusal := x.asked().heatMap(q)
 	x.mu.RUnlock()
@@ -63,9 +61,9 @@ func (x *Exchange) HeatMap(_ context.Context, q HeatQuery) (HeatMap, error) {
 		return HeatMap{}, refusal.err()
 	}
 	for i := range m.Rows {
-		x.mu.Lock()
-		x.asked().heat(&m, &m.Rows[i])
-		x.mu.Unlock()
+		if err := x.ask(ctx, func(v *view) { v.heat(&m, &m.Rows[i]) }); err != nil {
+			return HeatMap{}, err
+		}
 	}
 	return m, nil
 }
@@ -87,6 +85,23 @@ func (x *Exchange) Intensity(_ context.Context, zone corehour.ZoneID) (Intensity
 	}
 	_, from, values := x.state.grid.Curve(i)
 	return IntensityCurve{Zone: x.state.zones[i-1], From: from, Values: slices.Clone(values)}, nil
+}
+
+// ask lets a question read the state when its turn has come.
+func (x *Exchange) ask(ctx context.Context, question func(*view)) error {
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+	defer cancel()
+	if err := x.questions.take(ctx); err != nil {
+		return unavailable("the exchange is busy with other questions", err)
+	}
+	x.mu.Lock()
+	began := time.Now()
+	defer func() {
+		x.mu.Unlock()
+		x.questions.give(time.Since(began))
+	}()
+	question(x.asked())
+	return nil
 }
 
 // asked is the state as a question sees it at the clock's time.

@@ -171,7 +171,7 @@ func (b *Book) agree(r *order, t *bidTerms) {
 
 // disagree takes the terms of a bid that is in no lot away.
 func (b *Book) disagree(r *order) {
-	if t := b.bidTermsOf(r); b.bidTerms.last(r.terms) {
+	if t := b.bidTermsOf(r); b.bidTerms.sole(r.terms) {
 		b.regions.give(t.regions)
 		b.providers.give(t.providers)
 	}

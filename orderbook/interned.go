@@ -130,8 +130,8 @@ func (in *interned[T]) own(v *T) uint32 {
 	return i
 }
 
-// last reports whether a number has but one user.
-func (in *interned[T]) last(i uint32) bool {
+// sole reports whether a number has but one user.
+func (in *interned[T]) sole(i uint32) bool {
 	users := in.values.at(i).users
 	return users == 1 || users == -1
 }

@@ -82,11 +82,16 @@ func (b *Book) PlaceBid(now corehour.Minute, bid *Bid) (BidRef, Outcome) {
 func (b *Book) PlaceOffer(now corehour.Minute, o *Offer) (OfferRef, Outcome) {
 	b.begin(now)
 	slot := b.admit(o)
-	if !o.PostOnly && b.anyPays(int64(o.Price)) {
-		b.touch(slot) // it has a place once it is known what is left of it
-	} else if b.index(slot); o.PostOnly && b.wouldTrade(slot) {
-		b.forget(slot)
-		return 0, Outcome{Refused: true}
+	if !b.anyPays(int64(o.Price)) {
+		b.index(slot)
+		return OfferRef(b.supply.reference(slot)), b.outcome()
+	}
+	b.touch(slot) // it has a place once it is known what is left of it
+	if o.PostOnly {
+		if b.settle(); b.wouldTrade(slot) {
+			b.forget(slot)
+			return 0, Outcome{Refused: true}
+		}
 	}
 	b.allot(slot, o.From, o.To)
 	b.settle()

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -17,38 +16,28 @@ import (
 // rejected as a command is an error with the rejection's code and field.
 
 // Quote is what a bid would get if it came now. Funds are not asked for.
-func (x *Exchange) Quote(ctx context.Context, c PlaceBid) (q Quote, err error) {
-	var refusal Reply
-	err = x.ask(ctx, func(v *view) { q, refusal = v.quote(c) })
-	return q, cmp.Or(err, refusal.err())
+func (x *Exchange) Quote(ctx context.Context, c PlaceBid) (Quote, error) {
+	return respond(ctx, x, func(v *view) (Quote, Reply) { return v.quote(c) })
 }
 
 // Explain is a quote with the single changes of the bid that would fill it now.
-func (x *Exchange) Explain(ctx context.Context, c PlaceBid) (e Explanation, err error) {
-	var refusal Reply
-	err = x.ask(ctx, func(v *view) { e, refusal = v.explainNew(c) })
-	return e, cmp.Or(err, refusal.err())
+func (x *Exchange) Explain(ctx context.Context, c PlaceBid) (Explanation, error) {
+	return respond(ctx, x, func(v *view) (Explanation, Reply) { return v.explainNew(c) })
 }
 
 // ExplainOpen explains what is open of a consumer's bid.
-func (x *Exchange) ExplainOpen(ctx context.Context, consumer corehour.AccountID, id corehour.BidID) (e Explanation, err error) {
-	var refusal Reply
-	err = x.ask(ctx, func(v *view) { e, refusal = v.explainOpen(consumer, id) })
-	return e, cmp.Or(err, refusal.err())
+func (x *Exchange) ExplainOpen(ctx context.Context, consumer corehour.AccountID, id corehour.BidID) (Explanation, error) {
+	return respond(ctx, x, func(v *view) (Explanation, Reply) { return v.explainOpen(consumer, id) })
 }
 
 // Depth is both sides of a region's book.
-func (x *Exchange) Depth(ctx context.Context, q DepthQuery) (d Depth, err error) {
-	var refusal Reply
-	err = x.ask(ctx, func(v *view) { d, refusal = v.depth(q) })
-	return d, cmp.Or(err, refusal.err())
+func (x *Exchange) Depth(ctx context.Context, q DepthQuery) (Depth, error) {
+	return respond(ctx, x, func(v *view) (Depth, Reply) { return v.depth(q) })
 }
 
 // TopOfBook is the best of each side in every region.
-func (x *Exchange) TopOfBook(ctx context.Context, q TopQuery) (top TopOfBook, err error) {
-	var refusal Reply
-	err = x.ask(ctx, func(v *view) { top, refusal = v.topOfBook(q) })
-	return top, cmp.Or(err, refusal.err())
+func (x *Exchange) TopOfBook(ctx context.Context, q TopQuery) (TopOfBook, error) {
+	return respond(ctx, x, func(v *view) (TopOfBook, Reply) { return v.topOfBook(q) })
 }
 
 // HeatMap is the best offers of regions hour by hour. It lets commands through
@@ -85,6 +74,15 @@ func (x *Exchange) Intensity(_ context.Context, zone corehour.ZoneID) (Intensity
 	}
 	_, from, values := x.state.grid.Curve(i)
 	return IntensityCurve{Zone: x.state.zones[i-1], From: from, Values: slices.Clone(values)}, nil
+}
+
+// respond asks a question that may be refused.
+func respond[T any](ctx context.Context, x *Exchange, question func(*view) (T, Reply)) (answered T, err error) {
+	var refusal Reply
+	if err := x.ask(ctx, func(v *view) { answered, refusal = question(v) }); err != nil {
+		return answered, err
+	}
+	return answered, refusal.err()
 }
 
 // ask lets a question read the state when its turn has come.

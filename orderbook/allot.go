@@ -220,12 +220,11 @@ func (b *Book) bestFor(r *order, slot uint32) (start, bool) {
 // serve gives the bid whose turn it is its lease.
 func (b *Book) serve(i *item, from, to corehour.Minute) {
 	s, slot := &b.turns, i.at
-	if r := b.demand.orders.at(slot); r.queued {
+	if b.demand.orders.at(slot).queued {
 		b.serveQueued(i)
 		return
-	} else if b.bidTermsOf(r).plain() {
-		b.servePlain(slot, r, corehour.Minute(i.minor))
-	} else if !b.serveOther(slot, corehour.Minute(i.minor), from, to) {
+	}
+	if !b.serveOther(slot, corehour.Minute(i.minor), from, to) {
 		return
 	}
 	if b.soldOut(s.slot) {

@@ -304,26 +304,12 @@ func (b *Book) unindexBid(slot uint32) {
 }
 
 // tidyDemand brings the trees to what their ladders are.
-func (b *Book) tidyDemand() {
-	s := &b.demand
-	if len(s.emptied) > 0 {
-		for _, id := range s.emptied {
-			s.strike(id)
-			b.giveBidLot(id)
-		}
-		s.emptied = s.emptied[:0]
-		s.sweep(s.trees)
-	}
-	if len(s.moved) > 0 {
-		s.rerank()
-	}
-}
+func (b *Book) tidyDemand() { b.demand.tidy(b.giveBidLot) }
 
 // giveBidLot gives up a lot of bids that is in no tree; a class without lots is
 // given up.
 func (b *Book) giveBidLot(id uint32) {
 	l := b.demand.lots.at(id)
-	l.moved = false
 	b.demand.lots.give(id)
 	cs := &b.bidClasses
 	c := &cs.all[l.tree]

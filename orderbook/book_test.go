@@ -1,6 +1,7 @@
 package orderbook
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,40 @@ func TestBook_SteadyMatchingDoesNotAllocate(t *testing.T) {
 		b.Release(0, refs[f.Offer], f.Units, f.Start, f.End)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestBook_PricesBeyondRanksTradeInTheirOrder: above 4,294 currency units ranks no
+// longer tell prices apart, and price and arrival still decide.
+func TestBook_PricesBeyondRanksTradeInTheirOrder(t *testing.T) {
+	const far = 5_000_000_000 * corehour.Tick
+	b := New(NewGrid())
+	for id, limit := range []corehour.Price{far, far + corehour.Tick, far, far + 2*corehour.Tick, 60 * corehour.Tick} {
+		bid := plainBid(uint64(id+1), 2)
+		bid.Limit, bid.Duration = limit, 1_000
+		b.RestoreBid(bid)
+	}
+	o := plainOffer(10, 7)
+	_, out := b.PlaceOffer(0, &o)
+	var got []corehour.BidID
+	for _, f := range out.Fills {
+		got = append(got, f.Bid)
+	}
+	if want := []corehour.BidID{4, 2, 1, 3}; !slices.Equal(got, want) || out.Fills[3].Units != 1 {
+		t.Errorf("bids %v are filled, want %v, the last in part: %+v", got, want, out.Fills)
+	}
+	for id, price := range []corehour.Price{far + corehour.Tick, far} {
+		o := plainOffer(uint64(20+id), 2) // one unit of the second goes to what bid 3 still seeks
+		o.Price = price
+		b.PlaceOffer(0, &o)
+	}
+	if err := b.Check(); err != nil {
+		t.Error(err)
+	}
+	bid := plainBid(30, 1)
+	bid.Limit, bid.Duration, bid.TimeInForce = far+corehour.Tick, 1_000, corehour.ImmediateOrCancel
+	if _, out := b.PlaceBid(0, &bid); len(out.Fills) != 1 || out.Fills[0].Offer != 21 || out.Fills[0].Price != far {
+		t.Errorf("%+v, want offer 21 at its price", out.Fills)
 	}
 }
 

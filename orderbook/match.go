@@ -89,13 +89,10 @@ func (b *Book) takeQueued(bid *Bid, i *item) {
 		Bid: bid.ID, Start: corehour.Minute(i.major), End: corehour.Minute(i.major).Add(s.terms.d),
 		Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), corehour.Minute(i.major), s.terms.d),
 	}
-	cost := i.key - o.price
-	limit := (bid.Limit - corehour.Price(cost)).FloorToTick()
+	to, cost := bid.buyer(), i.key-o.price
 	for {
 		f.Offer, f.Units = corehour.OfferID(o.id), min(bid.Units, corehour.Units(o.open))
-		if f.Price = corehour.Price(o.price); bid.Arrival < o.arrival {
-			f.Price = limit
-		}
+		f.Price = to.price(o, f.Carbon)
 		b.fills, b.sold = append(b.fills, f), append(b.sold, i.at)
 		bid.MaxLeases--
 		bid.Units -= f.Units
@@ -125,7 +122,7 @@ func (b *Book) takeQueued(bid *Bid, i *item) {
 
 // take makes a lease: the units are the offer's no more and the bid's no more.
 func (b *Book) take(bid *Bid, slot uint32, at corehour.Minute, d corehour.Minutes, units corehour.Units) {
-	b.sell(slot, at, d, units, buyer{bid.ID, bid.Arrival, bid.Limit, bid.CarbonPrice})
+	b.sell(slot, at, d, units, bid.buyer())
 	bid.MaxLeases--
 	if bid.splittable() {
 		bid.Duration -= d
@@ -143,17 +140,24 @@ type buyer struct {
 	carbonPrice corehour.CarbonPrice
 }
 
-// sell notes a fill and takes its units out of the offer. Of bid and offer, the
-// one that came first sets the price.
+func (bid *Bid) buyer() buyer { return buyer{bid.ID, bid.Arrival, bid.Limit, bid.CarbonPrice} }
+
+// price is what a fill costs: of bid and offer, the one that came first sets it.
+func (to *buyer) price(o *order, carbon corehour.CarbonRate) corehour.Price {
+	if to.arrival < o.arrival {
+		return (to.limit - corehour.CarbonCost(to.carbonPrice, carbon)).FloorToTick()
+	}
+	return corehour.Price(o.price)
+}
+
+// sell notes a fill and takes its units out of the offer.
 func (b *Book) sell(slot uint32, at corehour.Minute, d corehour.Minutes, units corehour.Units, to buyer) {
 	o := b.supply.orders.at(slot)
 	f := Fill{
 		Bid: to.id, Offer: corehour.OfferID(o.id), Units: units, Start: at, End: at.Add(d),
-		Price: corehour.Price(o.price), Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), at, d),
+		Carbon: b.grid.Rate(b.offerTermsOf(o).carbon(), at, d),
 	}
-	if to.arrival < o.arrival {
-		f.Price = (to.limit - corehour.CarbonCost(to.carbonPrice, f.Carbon)).FloorToTick()
-	}
+	f.Price = to.price(o, f.Carbon)
 	b.change(slot, f.Start, f.End, -units)
 	b.fills, b.sold = append(b.fills, f), append(b.sold, slot)
 }

@@ -266,26 +266,12 @@ func (b *Book) dropLot(id uint32) {
 // giveLot gives up a lot that is in no tree.
 func (b *Book) giveLot(id uint32) {
 	l := b.supply.lots.at(id)
-	l.moved = false
 	b.closedLot(l.tree, l.owner)
 	b.supply.lots.give(id)
 }
 
 // tidySupply brings the trees to what their ladders are.
-func (b *Book) tidySupply() {
-	s := &b.supply
-	if len(s.emptied) > 0 {
-		for _, id := range s.emptied {
-			s.strike(id)
-			b.giveLot(id)
-		}
-		s.emptied = s.emptied[:0]
-		s.sweep(s.trees)
-	}
-	if len(s.moved) > 0 {
-		s.rerank()
-	}
-}
+func (b *Book) tidySupply() { b.supply.tidy(b.giveLot) }
 
 // change gives units of an offer back over [from, to), or takes them where units
 // is negative. The index follows when settle is called; until then a search

@@ -197,8 +197,18 @@ func (s *side) move(id uint32, l *lot) {
 	}
 }
 
-// rerank brings the trees to the best prices of their ladders.
-func (s *side) rerank() {
+// tidy brings the trees to what the ladders are; give gives up a lot that is in no
+// tree any more.
+func (s *side) tidy(give func(id uint32)) {
+	if len(s.emptied) > 0 {
+		for _, id := range s.emptied {
+			s.strike(id)
+			s.lots.at(id).moved = false
+			give(id)
+		}
+		s.emptied = s.emptied[:0]
+		s.sweep(s.trees)
+	}
 	for _, id := range s.moved {
 		if l := s.lots.at(id); l.moved {
 			l.moved = false

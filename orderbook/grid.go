@@ -20,15 +20,20 @@ type Grid struct {
 	curves []curve // by ZoneIndex; the first one is empty
 }
 
+// NoIntensity is the intensity of an hour that no curve has given a value for;
+// it has the zone's mean.
+const NoIntensity corehour.Intensity = -1
+
 // curve is the intensity of one zone: a value for each hour from first, and the
-// mean for hours before and after those. Sums and minima answer questions about
-// a range of hours without reading all of it.
+// mean for all others. Sums and minima answer questions about a range of hours
+// without reading all of it.
 type curve struct {
 	mean   corehour.Intensity
-	first  int64 // hours since 1970
-	values []corehour.Intensity
-	sums   []int64    // sums[i] is the sum of values[:i]
-	minima [][]uint32 // minima[k][i] is the least of values[i : i+1<<k]
+	first  int64                // hours since 1970
+	given  []corehour.Intensity // by the hour; NoIntensity in a gap
+	values []corehour.Intensity // the same with the mean in the gaps
+	sums   []int64              // sums[i] is the sum of values[:i]
+	minima [][]uint32           // minima[k][i] is the least of values[i : i+1<<k]
 }
 
 const minutesPerHour = int64(corehour.MinutesPerHour)
@@ -43,31 +48,31 @@ func (g *Grid) AddZone(mean corehour.Intensity) ZoneIndex {
 }
 
 // Set gives a zone's intensity for len(values) hours from a minute on the hour
-// and forgets the hours before now. Hours between the known ones and the new
-// ones get the mean. It reports whether the intensity of an hour fell that is
-// not over, because only then can a resting bid have become able to trade.
+// and forgets the hours before now. It reports whether the intensity of an hour
+// fell that is not over, because only then can a resting bid have become able to
+// trade.
 func (g *Grid) Set(now corehour.Minute, zone ZoneIndex, from corehour.Minute, values []corehour.Intensity) (fell bool) {
 	if from%corehour.Minute(minutesPerHour) != 0 {
 		panic("orderbook: a curve begins on the hour")
 	}
 	c := &g.curves[zone]
 	start, present := int64(from)/minutesPerHour, int64(now)/minutesPerHour
-	end := max(start+int64(len(values)), c.first+int64(len(c.values)))
+	end := max(start+int64(len(values)), c.first+int64(len(c.given)))
+	given := make([]corehour.Intensity, 0, max(0, end-present))
 	first := present
-	if start > present && len(c.values) == 0 {
-		first = start
-	}
-	changed := make([]corehour.Intensity, 0, max(0, end-first))
-	for hour := first; hour < end; hour++ {
-		was := c.at(hour)
-		is := was
+	for hour := present; hour < end; hour++ {
+		is := c.givenAt(hour)
 		if hour >= start && hour < start+int64(len(values)) {
 			is = values[hour-start]
 		}
-		fell = fell || is < was
-		changed = append(changed, is)
+		if is == NoIntensity && len(given) == 0 {
+			first = hour + 1
+			continue
+		}
+		fell = fell || is != NoIntensity && is < c.at(hour)
+		given = append(given, is)
 	}
-	c.first, c.values = first, changed
+	c.first, c.given = first, given
 	c.index()
 	return fell
 }
@@ -77,14 +82,15 @@ func (g *Grid) SetMean(zone ZoneIndex, mean corehour.Intensity) (fell bool) {
 	c := &g.curves[zone]
 	fell = mean < c.mean
 	c.mean = mean
+	c.index()
 	return fell
 }
 
 // Curve returns what is known of a zone: its mean, and the values from a minute
-// on. They must not be changed.
+// on, NoIntensity where there is none. They must not be changed.
 func (g *Grid) Curve(zone ZoneIndex) (mean corehour.Intensity, from corehour.Minute, values []corehour.Intensity) {
 	c := &g.curves[zone]
-	return c.mean, corehour.Minute(c.first * minutesPerHour), c.values
+	return c.mean, corehour.Minute(c.first * minutesPerHour), c.given
 }
 
 // Rate is what a unit-hour of an offer emits on average over [start, start+d),
@@ -108,6 +114,14 @@ func rateOf(energy corehour.Energy, exposure int64, d corehour.Minutes) corehour
 		q++
 	}
 	return corehour.CarbonRate(q)
+}
+
+// givenAt is what a curve gave an hour.
+func (c *curve) givenAt(hour int64) corehour.Intensity {
+	if i := hour - c.first; i >= 0 && i < int64(len(c.given)) {
+		return c.given[i]
+	}
+	return NoIntensity
 }
 
 // at is the intensity in an hour.
@@ -150,9 +164,16 @@ func (c *curve) least(from, to corehour.Minute) corehour.Intensity {
 	return min(least, corehour.Intensity(min(row[low], row[high-1<<k])))
 }
 
-// index makes sums and minima of the values.
+// index fills the gaps and makes sums and minima.
 func (c *curve) index() {
-	n := len(c.values)
+	n := len(c.given)
+	c.values = make([]corehour.Intensity, n)
+	for i, v := range c.given {
+		c.values[i] = v
+		if v == NoIntensity {
+			c.values[i] = c.mean
+		}
+	}
 	c.sums = make([]int64, n+1)
 	row := make([]uint32, n)
 	for i, v := range c.values {

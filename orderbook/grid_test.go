@@ -1,6 +1,7 @@
 package orderbook_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -46,27 +47,16 @@ func (g *hourly) hours(zone orderbook.ZoneIndex) (first, end int64) {
 	return first, end
 }
 
-// set makes hours known and forgets those before now. A zone that had known
-// hours gets all from the present one to the last: the others keep the mean of
-// this moment.
+// set makes hours known and forgets those before now. All others have the mean,
+// whenever that is asked.
 func (g *hourly) set(now corehour.Minute, zone orderbook.ZoneIndex, from corehour.Minute, values []corehour.Intensity) (fell bool) {
-	present, start := int64(now)/60, int64(from)/60
-	_, end := g.hours(zone)
-	first := present
-	if len(g.known[zone]) == 0 {
-		first = max(present, start)
+	present := int64(now) / 60
+	for i, value := range values {
+		hour := int64(from)/60 + int64(i)
+		fell = fell || hour >= present && value < g.at(zone, hour)
+		g.known[zone][hour] = value
 	}
-	after := map[int64]corehour.Intensity{}
-	for hour := first; hour < max(end, start+int64(len(values))); hour++ {
-		after[hour] = g.at(zone, hour)
-		if hour >= start && hour < start+int64(len(values)) {
-			after[hour] = values[hour-start]
-		}
-		if after[hour] < g.at(zone, hour) {
-			fell = true
-		}
-	}
-	g.known[zone] = after
+	maps.DeleteFunc(g.known[zone], func(hour int64, _ corehour.Intensity) bool { return hour < present })
 	return fell
 }
 
@@ -141,8 +131,12 @@ func compareZone(t *rapid.T, have *orderbook.Grid, want *hourly, zone orderbook.
 		t.Fatalf("zone %d knows %d hours from minute %d, want the hours [%d, %d)", zone, len(values), from, first, end)
 	}
 	for i, value := range values {
-		if value != want.at(zone, first+int64(i)) {
-			t.Fatalf("zone %d has %d in hour %d, want %d", zone, value, first+int64(i), want.at(zone, first+int64(i)))
+		wanted, known := want.known[zone][first+int64(i)]
+		if !known {
+			wanted = orderbook.NoIntensity
+		}
+		if value != wanted {
+			t.Fatalf("zone %d has %d in hour %d, want %d", zone, value, first+int64(i), wanted)
 		}
 	}
 	carbon := orderbook.Carbon{

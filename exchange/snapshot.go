@@ -12,91 +12,85 @@ import (
 )
 
 // image is a State as bytes: everything in a fixed order, so that equal states
-// have equal images. Books are not in it: they follow from the open orders and
+// have equal images. Fields are numbered and never renumbered; what is zero is
+// left out. Books are not in it: they follow from the open orders and
 // the running leases.
 type image struct {
-	_           struct{} `cbor:",toarray"`
-	Version     uint8
-	Now         corehour.Instant
-	Fee         corehour.BasisPoints
-	LastOffer   corehour.OfferID
-	LastBid     corehour.BidID
-	LastLease   corehour.LeaseID
-	LastArrival uint64
-	Deposited   corehour.Money
-	Fees        corehour.Money
-	Products    []corehour.Product
-	Regions     []corehour.Region
-	Zones       []zoneImage
-	Orgs        []corehour.OrgID
-	Accounts    []accountImage
-	Offers      []offerImage
-	Bids        []bidImage
-	Leases      []leaseImage
-	Kept        []keptImage
+	Version     uint8                `cbor:"1,keyasint,omitempty"`
+	Now         corehour.Instant     `cbor:"2,keyasint,omitempty"`
+	Fee         corehour.BasisPoints `cbor:"3,keyasint,omitempty"`
+	LastOffer   corehour.OfferID     `cbor:"4,keyasint,omitempty"`
+	LastBid     corehour.BidID       `cbor:"5,keyasint,omitempty"`
+	LastLease   corehour.LeaseID     `cbor:"6,keyasint,omitempty"`
+	LastArrival uint64               `cbor:"7,keyasint,omitempty"`
+	Deposited   corehour.Money       `cbor:"8,keyasint,omitempty"`
+	Fees        corehour.Money       `cbor:"9,keyasint,omitempty"`
+	Products    []corehour.Product   `cbor:"10,keyasint,omitempty"`
+	Regions     []corehour.Region    `cbor:"11,keyasint,omitempty"`
+	Zones       []zoneImage          `cbor:"12,keyasint,omitempty"`
+	Orgs        []corehour.OrgID     `cbor:"13,keyasint,omitempty"`
+	Accounts    []accountImage       `cbor:"14,keyasint,omitempty"`
+	Offers      []offerImage         `cbor:"15,keyasint,omitempty"`
+	Bids        []bidImage           `cbor:"16,keyasint,omitempty"`
+	Leases      []leaseImage         `cbor:"17,keyasint,omitempty"`
+	Kept        []keptImage          `cbor:"18,keyasint,omitempty"`
 }
 
 type accountImage struct {
-	_         struct{} `cbor:",toarray"`
-	ID        corehour.AccountID
-	Org       corehour.OrgID
-	Name      string
-	Available corehour.Money
-	Held      corehour.Money
+	ID        corehour.AccountID `cbor:"1,keyasint,omitempty"`
+	Org       corehour.OrgID     `cbor:"2,keyasint,omitempty"`
+	Name      string             `cbor:"3,keyasint,omitempty"`
+	Available corehour.Money     `cbor:"4,keyasint,omitempty"`
+	Held      corehour.Money     `cbor:"5,keyasint,omitempty"`
 }
 
 type offerImage struct {
-	_       struct{} `cbor:",toarray"`
-	Offer   corehour.Offer
-	Arrival uint64
+	Offer   corehour.Offer `cbor:"1,keyasint,omitempty"`
+	Arrival uint64         `cbor:"2,keyasint,omitempty"`
 }
 
 type zoneImage struct {
-	_      struct{} `cbor:",toarray"`
-	ID     corehour.ZoneID
-	Mean   corehour.Intensity
-	From   corehour.Minute
-	Values []corehour.Intensity
+	ID     corehour.ZoneID      `cbor:"1,keyasint,omitempty"`
+	Mean   corehour.Intensity   `cbor:"2,keyasint,omitempty"`
+	From   corehour.Minute      `cbor:"3,keyasint,omitempty"`
+	Values []corehour.Intensity `cbor:"4,keyasint,omitempty"`
 }
 
 type bidImage struct {
-	_          struct{} `cbor:",toarray"`
-	Bid        corehour.Bid
-	Arrival    uint64
-	Open       corehour.Units
-	Left       corehour.Minutes
-	Taken      []spanImage
-	LeasesLeft int
-	AllOrNone  bool
-	Hold       corehour.Money
-	LeaseHolds corehour.Money
+	Bid        corehour.Bid     `cbor:"1,keyasint,omitempty"`
+	Arrival    uint64           `cbor:"2,keyasint,omitempty"`
+	Open       corehour.Units   `cbor:"3,keyasint,omitempty"`
+	Left       corehour.Minutes `cbor:"4,keyasint,omitempty"`
+	Taken      []spanImage      `cbor:"5,keyasint,omitempty"`
+	LeasesLeft int              `cbor:"6,keyasint,omitempty"`
+	AllOrNone  bool             `cbor:"7,keyasint,omitempty"`
+	Hold       corehour.Money   `cbor:"8,keyasint,omitempty"`
+	LeaseHolds corehour.Money   `cbor:"9,keyasint,omitempty"`
 }
 
 type spanImage struct {
-	_        struct{} `cbor:",toarray"`
-	From, To corehour.Minute
+	From corehour.Minute `cbor:"1,keyasint,omitempty"`
+	To   corehour.Minute `cbor:"2,keyasint,omitempty"`
 }
 
 type leaseImage struct {
-	_       struct{} `cbor:",toarray"`
-	Lease   corehour.Lease
-	Status  corehour.LeaseStatus
-	EndedAt corehour.Instant
-	Charges []charge
-	Charged corehour.Money
-	FeePaid corehour.Money
+	Lease   corehour.Lease       `cbor:"1,keyasint,omitempty"`
+	Status  corehour.LeaseStatus `cbor:"2,keyasint,omitempty"`
+	EndedAt corehour.Instant     `cbor:"3,keyasint,omitempty"`
+	Charges []charge             `cbor:"4,keyasint,omitempty"`
+	Charged corehour.Money       `cbor:"5,keyasint,omitempty"`
+	FeePaid corehour.Money       `cbor:"6,keyasint,omitempty"`
 }
 
 type keptImage struct {
-	_       struct{} `cbor:",toarray"`
-	Account corehour.AccountID
-	Kind    Kind
-	Key     string
-	Body    Hash
-	Reply   []byte
+	Account corehour.AccountID `cbor:"1,keyasint,omitempty"`
+	Kind    Kind               `cbor:"2,keyasint,omitempty"`
+	Key     string             `cbor:"3,keyasint,omitempty"`
+	Body    Hash               `cbor:"4,keyasint,omitempty"`
+	Reply   []byte             `cbor:"5,keyasint,omitempty"`
 }
 
-const imageVersion = 2
+const imageVersion = 3
 
 // encode writes the state's image.
 func (s *State) encode() []byte {
@@ -163,9 +157,12 @@ func (s *State) Hash() Hash { return sha256.Sum256(s.encode()) }
 
 // decodeState rebuilds a state from its image, books and deadlines included.
 func decodeState(encoded []byte) (*State, error) {
-	img, err := decodeImage(encoded)
-	if err != nil {
+	img := new(image)
+	if err := unmarshal(encoded, img); err != nil {
 		return nil, fmt.Errorf("state image does not decode: %w", err)
+	}
+	if img.Version != imageVersion {
+		return nil, fmt.Errorf("state image has version %d, this program reads %d", img.Version, imageVersion)
 	}
 	s := NewState()
 	s.now, s.fee, s.deposited, s.fees = img.Now, img.Fee, img.Deposited, img.Fees

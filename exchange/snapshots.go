@@ -23,7 +23,7 @@ type snapshot struct {
 }
 
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	snapshotSuffix  = ".snapshot"
 	snapshotsKept   = 3
 )

@@ -89,27 +89,11 @@ func compareSnapshot(dir string, sequence uint64, chain Hash, state *State) erro
 	if err == nil && snap.Chain != chain {
 		err = errors.New("it was taken of another log")
 	}
-	if err == nil {
-		err = snap.compare(state)
+	if err == nil && Hash(sha256.Sum256(snap.State)) != state.Hash() {
+		err = errors.New("it differs from the state that the log leads to")
 	}
 	if err != nil {
 		return corrupt(sequence, "the snapshot does not hold: "+err.Error())
-	}
-	return nil
-}
-
-// compare takes a snapshot of an earlier version for what it says today.
-func (snap *snapshot) compare(state *State) error {
-	hash := Hash(sha256.Sum256(snap.State))
-	if versionOf(snap.State) != imageVersion {
-		old, err := decodeState(snap.State)
-		if err != nil {
-			return err
-		}
-		hash = old.Hash()
-	}
-	if hash != state.Hash() {
-		return errors.New("it differs from the state that the log leads to")
 	}
 	return nil
 }

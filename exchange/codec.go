@@ -1,86 +1,21 @@
 package exchange
 
 import (
-	"crypto/sha256"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
-	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange/log"
+	"github.com/corehour/corehour/internal/canonical"
 )
 
-// Commands travel as deterministic CBOR (RFC 8949, section 4.2.1) with numbered
-// fields, so that equal commands are equal bytes and old logs stay readable.
-var (
-	encoder = mustEncoder(cbor.CoreDetEncOptions())
-	decoder = mustDecoder(cbor.DecOptions{
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		MaxArrayElements:  1 << 27,
-		MaxMapPairs:       1 << 16,
-	})
-)
+// Commands travel as deterministic CBOR with numbered fields, so that equal
+// commands are equal bytes and old logs stay readable.
 
-func mustEncoder(o cbor.EncOptions) cbor.EncMode {
-	mode, err := o.EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return mode
-}
+func marshal(v any) []byte { return canonical.Marshal(v) }
 
-func mustDecoder(o cbor.DecOptions) cbor.DecMode {
-	mode, err := o.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return mode
-}
-
-func marshal(v any) []byte {
-	b, err := encoder.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("exchange: %T does not encode: %v", v, err))
-	}
-	return b
-}
-
-func unmarshal(b []byte, into any) error { return decoder.Unmarshal(b, into) }
+func unmarshal(b []byte, into any) error { return canonical.Unmarshal(b, into) }
 
 // Hash is a SHA-256.
-type Hash [sha256.Size]byte
-
-// batch is one message of the log. Its hash covers every byte of it, its
-// Previous among them, so the hash of the newest batch stands for the whole log.
-type batch struct {
-	Version  uint8   `cbor:"1,keyasint"`
-	Writer   string  `cbor:"2,keyasint"`
-	Previous Hash    `cbor:"3,keyasint"`
-	Entries  []entry `cbor:"4,keyasint"`
-}
-
-// entry is one command with the time that it was given.
-type entry struct {
-	_    struct{} `cbor:",toarray"`
-	Kind Kind
-	At   corehour.Instant
-	Body cbor.RawMessage
-}
-
-const batchVersion = 1
-
-// decodeBatch reads one message of the log; it knows nothing about the chain.
-func decodeBatch(payload []byte) (batch, error) {
-	var b batch
-	if err := unmarshal(payload, &b); err != nil {
-		return b, fmt.Errorf("batch does not decode: %w", err)
-	}
-	if b.Version != batchVersion {
-		return b, fmt.Errorf("batch has version %d, this program reads %d", b.Version, batchVersion)
-	}
-	return b, nil
-}
+type Hash = log.Hash
 
 // decodeCommand reads a command's body.
 func decodeCommand(kind Kind, body []byte) (Command, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/exchange"
+	"github.com/corehour/corehour/exchange/log"
 	"github.com/corehour/corehour/internal/bus"
 	"github.com/corehour/corehour/internal/database"
 	"github.com/corehour/corehour/internal/testenv"
@@ -57,7 +58,8 @@ func newNode(t testing.TB, db *database.DB) *node {
 	dir := t.TempDir()
 	n := &node{t: t}
 	n.cfg = exchange.Config{
-		Log:         exchange.LogConfig{Dir: filepath.Join(dir, "log")},
+		Log:         log.Config{Dir: filepath.Join(dir, "log")},
+		MarkFile:    filepath.Join(dir, "acknowledged"),
 		SnapshotDir: filepath.Join(dir, "snapshots"), DB: db, Clock: newClock(), Writer: "test",
 		Logger: slog.New(slog.NewTextHandler(&n.notes, nil)),
 	}
@@ -246,7 +248,9 @@ func TestExchange_RefusesALogThatDoesNotLeadToTheProjection(t *testing.T) {
 		lost := *n
 		lost.cfg.Log.Dir = t.TempDir()
 		lost.cfg.SnapshotDir = t.TempDir()
-		refused(t, lost.cfg, "the log was truncated")
+		refused(t, lost.cfg, "this node has acknowledged commands of it up to 6")
+		lost.cfg.MarkFile = filepath.Join(t.TempDir(), "acknowledged")
+		refused(t, lost.cfg, "the projection was written from it up to 6")
 	})
 	t.Run("another one", func(t *testing.T) {
 		other := newNode(t, sqlite(t))
@@ -255,7 +259,7 @@ func TestExchange_RefusesALogThatDoesNotLeadToTheProjection(t *testing.T) {
 		other.close()
 		cfg := other.cfg
 		cfg.DB = n.cfg.DB
-		refused(t, cfg, "not the one that the projection was written from")
+		refused(t, cfg, "not the one that was here when the projection was written from it")
 	})
 }
 
@@ -294,7 +298,7 @@ func TestVerify_GivesTheLiveHashAndComparesSnapshots(t *testing.T) {
 func TestExchange_ExternalLogSurvivesTheNode(t *testing.T) {
 	n := newNode(t, sqlite(t))
 	url, _ := testenv.NATS(t)
-	n.cfg.Log = exchange.LogConfig{URL: url}
+	n.cfg.Log = log.Config{URL: url}
 	market(t, n.open())
 	before, _ := n.x.StateHash()
 	n.close()
@@ -317,7 +321,7 @@ func TestExchange_TwoWritersOfOneLogFollowEachOther(t *testing.T) {
 			}
 			url, _ := testenv.NATS(t)
 			one, two := newNode(t, db), newNode(t, other)
-			one.cfg.Log = exchange.LogConfig{URL: url}
+			one.cfg.Log = log.Config{URL: url}
 			two.cfg.Log = one.cfg.Log
 			market(t, one.open())
 			defer one.close()
@@ -378,7 +382,7 @@ func TestExchange_StopsTakingCommandsAndFinishesThoseItHas(t *testing.T) {
 func TestExchange_CloseGivesUpWhereTheLogIsAway(t *testing.T) {
 	url, stop := testenv.NATS(t)
 	n := newNode(t, sqlite(t))
-	n.cfg.Log, n.cfg.DrainWithin = exchange.LogConfig{URL: url}, 200*time.Millisecond
+	n.cfg.Log, n.cfg.DrainWithin = log.Config{URL: url}, 200*time.Millisecond
 	x := n.open()
 	if err := x.Ready(t.Context()); err != nil {
 		t.Fatal(err)

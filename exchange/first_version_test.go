@@ -3,6 +3,8 @@ package exchange
 import (
 	"os"
 	"testing"
+
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // v1_batch.cbor is a message of the log as the first version of the program wrote
@@ -13,7 +15,7 @@ func TestState_LogOfTheFirstVersionIsReplayedAndItsClientIDsAreRemembered(t *tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := decodeBatch(payload)
+	b, err := log.Decode(payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func TestState_LogOfTheFirstVersionIsReplayedAndItsClientIDsAreRemembered(t *tes
 	}
 	repeats := 0
 	for _, e := range b.Entries {
-		cmd, err := decodeCommand(e.Kind, e.Body)
+		cmd, err := decodeCommand(Kind(e.Kind), e.Body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // FuzzCommand gives the state machine whatever decodes as a command. It must come
@@ -46,14 +47,14 @@ func FuzzCommand(f *testing.F) {
 // FuzzBatch gives the decoder of the log's messages whatever comes: it is refused,
 // or applied and is the same message when it is encoded again.
 func FuzzBatch(f *testing.F) {
-	b := batch{Version: batchVersion, Writer: "fuzz"}
+	b := log.Batch{Version: log.Version, Writer: "fuzz"}
 	for _, c := range someCommands() {
-		b.Entries = append(b.Entries, entry{Kind: c.kind(), At: 1, Body: marshal(c)})
+		b.Entries = append(b.Entries, log.Entry{Kind: uint8(c.kind()), At: 1, Body: marshal(c)})
 	}
 	f.Add(marshal(&b))
-	f.Add(marshal(&batch{Version: batchVersion, Entries: b.Entries[:2]}))
+	f.Add(marshal(&log.Batch{Version: log.Version, Entries: b.Entries[:2]}))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		b, err := decodeBatch(payload)
+		b, err := log.Decode(payload)
 		if err != nil {
 			return
 		}
@@ -63,7 +64,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		checkInvariants(t, s)
 		encoded := marshal(&b)
-		again, err := decodeBatch(encoded)
+		again, err := log.Decode(encoded)
 		if err != nil || string(marshal(&again)) != string(encoded) {
 			t.Fatalf("a batch does not come back from %x: %v", encoded, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/orderbook"
 )
 
 // Questions about the market are answered from the live state, as of what has
@@ -43,9 +44,11 @@ func (x *Exchange) TopOfBook(ctx context.Context, q TopQuery) (TopOfBook, error)
 // HeatMap is the best offers of regions hour by hour. It lets commands through
 // between regions, so its rows may be of different moments.
 func (x *Exchange) HeatMap(ctx context.Context, q HeatQuery) (HeatMap, error) {
-	x.mu.RLock()
-	m, refusal := x.asked().heatMap(q)
-	x.mu.RUnlock()
+	var m HeatMap
+	var refusal Reply
+	if err := x.read(ctx, func(*State) { m, refusal = x.asked().heatMap(q) }); err != nil {
+		return HeatMap{}, err
+	}
 	if refusal.Rejected() {
 		return HeatMap{}, refusal.err()
 	}
@@ -58,22 +61,30 @@ func (x *Exchange) HeatMap(ctx context.Context, q HeatQuery) (HeatMap, error) {
 }
 
 // Zones lists the grid zones in the order of their definition.
-func (x *Exchange) Zones(context.Context) ([]corehour.Zone, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return slices.Clone(x.state.zones), nil
+func (x *Exchange) Zones(ctx context.Context) (zones []corehour.Zone, err error) {
+	err = x.read(ctx, func(s *State) { zones = slices.Clone(s.zones) })
+	return zones, err
 }
 
 // Intensity is what is known of a grid zone's carbon intensity.
-func (x *Exchange) Intensity(_ context.Context, zone corehour.ZoneID) (IntensityCurve, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	i, known := x.state.zoneNamed[zone]
-	if !known {
-		return IntensityCurve{}, notFound("zone")
+func (x *Exchange) Intensity(ctx context.Context, zone corehour.ZoneID) (curve IntensityCurve, err error) {
+	known := false
+	err = x.read(ctx, func(s *State) {
+		var i orderbook.ZoneIndex
+		if i, known = s.zoneNamed[zone]; known {
+			mean, from, values := s.grid.Curve(i)
+			curve = IntensityCurve{Zone: s.zones[i-1], From: from, Values: slices.Clone(values)}
+			for i, v := range curve.Values {
+				if v == orderbook.NoIntensity {
+					curve.Values[i] = mean
+				}
+			}
+		}
+	})
+	if err == nil && !known {
+		err = notFound("zone")
 	}
-	_, from, values := x.state.grid.Curve(i)
-	return IntensityCurve{Zone: x.state.zones[i-1], From: from, Values: slices.Clone(values)}, nil
+	return curve, err
 }
 
 // respond asks a question that may be refused.
@@ -89,6 +100,9 @@ func respond[T any](ctx context.Context, x *Exchange, question func(*view) (T, R
 func (x *Exchange) ask(ctx context.Context, question func(*view)) error {
 	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
+	if err := x.current(ctx); err != nil {
+		return err
+	}
 	if err := x.questions.take(ctx); err != nil {
 		return unavailable("the exchange is busy with other questions", err)
 	}

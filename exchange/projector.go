@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange/log"
 	"github.com/corehour/corehour/internal/bus"
 	"github.com/corehour/corehour/internal/database"
 )
@@ -31,111 +32,208 @@ func migrate(ctx context.Context, db *database.DB) error {
 // projector writes what happened into SQL: events to the outbox, the tables that
 // readers query, and the position in the log, all in one transaction. Applied
 // batches that have gathered meanwhile share a transaction.
+//
+// Every node of a cluster has the same batches to write, and the position, moved
+// by compare-and-set in the same transaction, lets one of them do it. A node that
+// was second watches the position, and takes over when that stands still.
 type projector struct {
-	cfg   Config
-	input chan projection
+	cfg Config
 
 	// urgent is filled by a reader who waits, so that what has gathered is
 	// written now.
 	urgent chan struct{}
+	// more is filled when a batch was added, room when some were taken.
+	more, room chan struct{}
 
-	mu      sync.Mutex
-	at      position
-	moved   chan struct{} // closed and replaced when at moves
-	stopped atomic.Pointer[error]
+	mu       sync.Mutex
+	waiting  []projection // not written yet, in the order of the log
+	events   int          // of those
+	finished bool
+	at       log.Position
+	moved    chan struct{} // closed and replaced when at moves
+	stopped  atomic.Pointer[error]
+
+	// watching is set while another node writes; movedAt is when the position was
+	// last seen to move.
+	watching bool
+	movedAt  time.Time
 }
 
 // projection is the outcome of one batch of the log.
 type projection struct {
-	sequence uint64
-	hash     Hash
-	events   []pendingEvent
-}
-
-// position is where the projection stands in the log.
-type position struct {
-	sequence uint64
-	hash     Hash
+	at     log.Position
+	events []pendingEvent
 }
 
 const (
 	// maxProjectedEvents bounds the events of one transaction, give or take a batch.
 	maxProjectedEvents = 4096
+	// MaxUnprojectedEvents bounds the events that wait for the database, give or
+	// take a batch. Past it nothing more is applied until some are written.
+	MaxUnprojectedEvents = 1 << 20
 	// projectionLinger is how long a transaction waits for more to write, because
 	// every commit waits for the disk. A reader who waits ends it.
 	projectionLinger = 20 * time.Millisecond
 	retryProjectFrom = 100 * time.Millisecond
 	retryProjectTo   = 5 * time.Second
+
+	// A node whose projection is written by another one looks how far that is so
+	// often, and takes over when it has stood still for so long.
+	watchProjection = 50 * time.Millisecond
+	takeOverAfter   = time.Second
 )
 
-func newProjector(c Config, at position) *projector {
-	return &projector{cfg: c, at: at, input: make(chan projection, appliedBatches), urgent: make(chan struct{}, 1), moved: make(chan struct{})}
+func newProjector(c Config, at log.Position) *projector {
+	return &projector{
+		cfg: c, at: at, urgent: make(chan struct{}, 1), more: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		moved: make(chan struct{}),
+	}
 }
 
-func readPosition(ctx context.Context, db *database.DB) (position, error) {
-	var at position
+// readPosition is where the projection stands; it does not say how many commands
+// that is.
+func readPosition(ctx context.Context, db *database.DB) (log.Position, error) {
+	var at log.Position
 	var text string
-	err := db.Reader().QueryRowContext(ctx, `SELECT sequence, hash FROM exchange_position WHERE id = 1`).Scan(&at.sequence, &text)
+	err := db.Reader().QueryRowContext(ctx, `SELECT sequence, hash FROM exchange_position WHERE id = 1`).Scan(&at.Sequence, &text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return at, nil
 	}
 	if err != nil {
 		return at, fmt.Errorf("exchange: position: %w", err)
 	}
-	if n, err := hex.Decode(at.hash[:], []byte(text)); err != nil || n != len(at.hash) {
-		return at, corrupt(at.sequence, "the projection's hash is not a hash")
+	if n, err := hex.Decode(at.Hash[:], []byte(text)); err != nil || n != len(at.Hash) {
+		return at, log.Corrupt(at.Sequence, "the projection's hash is not a hash")
 	}
 	return at, nil
 }
 
-// feed hands a batch over; it waits where the projection is too far behind.
-func (p *projector) feed(next projection) { p.input <- next }
+// feed hands a batch over; it waits where too much is unwritten.
+func (p *projector) feed(next projection) {
+	for !p.add(next) {
+		<-p.room
+	}
+	wake(p.more)
+}
+
+func (p *projector) add(next projection) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.events >= MaxUnprojectedEvents && p.failure() == nil {
+		return false
+	}
+	p.waiting = append(p.waiting, next)
+	p.events += len(next.events)
+	return true
+}
 
 // finish says that no batch will follow.
-func (p *projector) finish() { close(p.input) }
+func (p *projector) finish() {
+	p.mu.Lock()
+	p.finished = true
+	p.mu.Unlock()
+	wake(p.more)
+}
+
+func wake(waiter chan struct{}) {
+	select {
+	case waiter <- struct{}{}:
+	default:
+	}
+}
 
 // run projects until finish; a transaction that fails is tried again until it
 // succeeds or the context ends, because the log cannot be taken back.
 func (p *projector) run(ctx context.Context) {
-	for first := range p.input {
-		batches := p.gather(first)
-		if p.failure() != nil {
+	for delay := retryProjectFrom; ; {
+		batches, finished := p.next(ctx)
+		switch {
+		case ctx.Err() != nil && (len(batches) > 0 || !finished):
+			p.giveUp(fmt.Errorf("exchange: stopped before the projection was complete: %w", ctx.Err()))
+			return
+		case len(batches) == 0 && finished:
+			return
+		case len(batches) == 0:
 			continue
 		}
-		for delay := retryProjectFrom; ; delay = min(2*delay, retryProjectTo) {
-			err := p.project(ctx, batches)
-			if err == nil {
-				break
+		err := p.project(ctx, batches)
+		switch {
+		case err == nil:
+			delay = retryProjectFrom
+			continue
+		case errors.Is(err, errPositionMoved):
+			err = p.watch(ctx)
+		}
+		if err != nil {
+			p.cfg.Logger.Error("the projection failed", "sequence", batches[0].at.Sequence, "error", err)
+			if corehour.CodeOf(err) == CodeCorrupt {
+				p.giveUp(err)
+				return
 			}
-			p.cfg.Logger.Error("the projection failed", "sequence", first.sequence, "error", err)
-			if corehour.CodeOf(err) == CodeCorrupt || !sleep(ctx, delay) {
-				p.stopped.CompareAndSwap(nil, &err)
-				break
-			}
+			sleep(ctx, delay)
+			delay = min(2*delay, retryProjectTo)
 		}
 	}
 }
 
-// gather waits for more to write in the same transaction, for a moment.
-func (p *projector) gather(first projection) []projection {
-	batches, events := []projection{first}, len(first.events)
-	linger := time.NewTimer(projectionLinger)
-	defer linger.Stop()
-	for events < maxProjectedEvents {
+// giveUp ends the projection; who feeds it must not wait for it any more.
+func (p *projector) giveUp(err error) {
+	p.stopped.CompareAndSwap(nil, &err)
+	wake(p.room)
+}
+
+// next waits for batches to write and takes those of one transaction; while
+// another node writes, it takes none unless that one has stopped. It leaves them
+// where they are until they are written.
+func (p *projector) next(ctx context.Context) (batches []projection, finished bool) {
+	if p.watching && time.Since(p.movedAt) < takeOverAfter {
+		p.pause(ctx, watchProjection)
+		if err := p.watch(ctx); err != nil {
+			p.cfg.Logger.Warn("the projection cannot be watched", "error", err)
+		}
+		batches, finished = p.gathered()
+		return nil, finished && len(batches) == 0
+	}
+	if batches, finished = p.gathered(); len(batches) == 0 && !finished {
 		select {
-		case next, ok := <-p.input:
-			if !ok {
-				return batches
-			}
-			batches = append(batches, next)
-			events += len(next.events)
-		case <-p.urgent:
-			return batches
-		case <-linger.C:
-			return batches
+		case <-p.more:
+		case <-ctx.Done():
 		}
 	}
-	return batches
+	if !finished && unwritten(batches) < maxProjectedEvents {
+		p.pause(ctx, projectionLinger)
+	}
+	return p.gathered()
+}
+
+func unwritten(batches []projection) (events int) {
+	for _, b := range batches {
+		events += len(b.events)
+	}
+	return events
+}
+
+// pause waits for a moment, unless a reader waits.
+func (p *projector) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.urgent:
+	case <-ctx.Done():
+	}
+}
+
+// gathered is what one transaction would write now.
+func (p *projector) gathered() (batches []projection, finished bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, events := 0, 0
+	for n < len(p.waiting) && events < maxProjectedEvents {
+		events += len(p.waiting[n].events)
+		n++
+	}
+	return p.waiting[:n:n], p.finished
 }
 
 func (p *projector) failure() error {
@@ -145,15 +243,8 @@ func (p *projector) failure() error {
 	return nil
 }
 
-// project writes batches that follow one another in one transaction. It passes
-// over those that another node has written before.
+// project writes batches that follow one another in one transaction.
 func (p *projector) project(ctx context.Context, batches []projection) error {
-	for len(batches) > 0 && batches[0].sequence <= p.at.sequence {
-		batches = batches[1:]
-	}
-	if len(batches) == 0 {
-		return nil
-	}
 	last := batches[len(batches)-1]
 	rows := newRowChanges()
 	var events []corehour.Event
@@ -168,7 +259,7 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 		}
 	}
 	err := p.cfg.DB.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := moveTo(ctx, tx, p.at, position{sequence: last.sequence, hash: last.hash}); err != nil {
+		if err := moveTo(ctx, tx, p.at, last.at); err != nil {
 			return err
 		}
 		if err := bus.Append(ctx, tx, corehour.ProducerExchange, events); err != nil {
@@ -176,16 +267,11 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 		}
 		return rows.write(ctx, tx)
 	})
-	if errors.Is(err, errPositionMoved) {
-		if err := p.adopt(ctx, batches); err != nil {
-			return err
-		}
-		return p.project(ctx, batches)
-	}
 	if err != nil {
 		return err
 	}
-	p.advance(position{sequence: last.sequence, hash: last.hash})
+	p.watching = false
+	p.advance(last.at)
 	if len(events) > 0 {
 		p.cfg.Projected(events)
 	}
@@ -194,15 +280,15 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 
 // moveTo advances the stored position if it is where this node left it, so that
 // of two nodes only one writes each batch.
-func moveTo(ctx context.Context, tx *sql.Tx, from, to position) error {
+func moveTo(ctx context.Context, tx *sql.Tx, from, to log.Position) error {
 	var result sql.Result
 	var err error
-	if from.sequence == 0 {
+	if from.Sequence == 0 {
 		result, err = tx.ExecContext(ctx, `INSERT INTO exchange_position (id, sequence, hash) VALUES (1, $1, $2)
-			ON CONFLICT (id) DO NOTHING`, int64(to.sequence), to.hash.String())
+			ON CONFLICT (id) DO NOTHING`, int64(to.Sequence), to.Hash.String())
 	} else {
 		result, err = tx.ExecContext(ctx, `UPDATE exchange_position SET sequence = $1, hash = $2 WHERE id = 1 AND sequence = $3`,
-			int64(to.sequence), to.hash.String(), int64(from.sequence))
+			int64(to.Sequence), to.Hash.String(), int64(from.Sequence))
 	}
 	if err != nil {
 		return fmt.Errorf("exchange: position: %w", err)
@@ -218,39 +304,57 @@ func moveTo(ctx context.Context, tx *sql.Tx, from, to position) error {
 // log has written these batches.
 var errPositionMoved = errors.New("exchange: the projection was moved meanwhile")
 
-// adopt goes on from where the projection really stands. A position that is not
-// on this node's log is refused.
-func (p *projector) adopt(ctx context.Context, batches []projection) error {
+// watch goes on from where the projection really stands: another node has moved
+// it, or a commit of this one succeeded without an acknowledgement. A position
+// that is not on this node's log is refused.
+func (p *projector) watch(ctx context.Context) error {
 	stored, err := readPosition(ctx, p.cfg.DB)
 	if err != nil {
 		return err
 	}
-	if stored.sequence <= p.at.sequence {
-		return corrupt(stored.sequence, "the projection went back: its database was replaced")
+	if !p.watching {
+		p.watching, p.movedAt = true, time.Now()
 	}
-	for _, b := range batches {
-		if b.sequence == stored.sequence && b.hash != stored.hash {
-			return corrupt(b.sequence, "the projection was written from another log")
+	switch {
+	case stored.Sequence < p.at.Sequence:
+		return log.Corrupt(stored.Sequence, "the projection went back: its database was replaced")
+	case stored.Sequence == p.at.Sequence:
+		return nil
+	}
+	p.mu.Lock()
+	waiting := p.waiting
+	p.mu.Unlock()
+	for _, b := range waiting {
+		if b.at.Sequence == stored.Sequence && b.at.Hash != stored.Hash {
+			return log.Corrupt(b.at.Sequence, "the projection was written from another log")
 		}
 	}
+	p.movedAt = time.Now()
 	p.advance(stored)
 	return nil
 }
 
-// advance notes where the projection stands and wakes those who wait for it.
-func (p *projector) advance(to position) {
+// advance notes where the projection stands, forgets what is written, and wakes
+// those who wait for either.
+func (p *projector) advance(to log.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at = to
+	for len(p.waiting) > 0 && p.waiting[0].at.Sequence <= to.Sequence {
+		p.events -= len(p.waiting[0].events)
+		p.waiting[0].events = nil
+		p.waiting = p.waiting[1:]
+	}
 	close(p.moved)
 	p.moved = make(chan struct{})
+	wake(p.room)
 }
 
 // wait returns once the projection has reached a sequence.
 func (p *projector) wait(ctx context.Context, sequence uint64) error {
 	for {
 		p.mu.Lock()
-		reached, moved := p.at.sequence >= sequence, p.moved
+		reached, moved := p.at.Sequence >= sequence, p.moved
 		p.mu.Unlock()
 		if reached {
 			return nil
@@ -258,10 +362,7 @@ func (p *projector) wait(ctx context.Context, sequence uint64) error {
 		if err := p.failure(); err != nil {
 			return unavailable("the projection has stopped", err)
 		}
-		select {
-		case p.urgent <- struct{}{}:
-		default:
-		}
+		wake(p.urgent)
 		select {
 		case <-moved:
 		case <-ctx.Done():

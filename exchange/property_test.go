@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // TestState_InvariantsHoldAndReplayGivesTheSameState draws commands, good and bad
@@ -17,15 +18,15 @@ import (
 func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		live, restored, seen := NewState(), NewState(), newWitness(t)
-		var log []entry
+		var entries []log.Entry
 		at := corehour.Instant(0)
 		apply := func(c Command) {
-			e := entry{Kind: c.kind(), At: at, Body: marshal(c)}
-			decoded, err := decodeCommand(e.Kind, e.Body)
+			e := log.Entry{Kind: uint8(c.kind()), At: at, Body: marshal(c)}
+			decoded, err := decodeCommand(Kind(e.Kind), e.Body)
 			if err != nil {
 				t.Fatalf("%+v does not come back from the log: %v", c, err)
 			}
-			log = append(log, e)
+			entries = append(entries, e)
 			first := live.apply(e.At, decoded, e.Body)
 			events := describeEvents(live)
 			second := restored.apply(e.At, decoded, e.Body)
@@ -53,7 +54,7 @@ func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 			}
 		}
 		replayed := NewState()
-		if _, err := replayed.applyEntries(log); err != nil {
+		if _, err := replayed.applyEntries(entries); err != nil {
 			t.Fatal(err)
 		}
 		if live.Hash() != restored.Hash() || live.Hash() != replayed.Hash() {

@@ -19,32 +19,35 @@ import (
 // catalogue come from the state itself.
 
 // Account is an account and its funds.
-func (x *Exchange) Account(_ context.Context, id corehour.AccountID) (AccountView, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	a := x.state.accountNamed[id]
-	if a == nil {
-		return AccountView{}, notFound("account")
+func (x *Exchange) Account(ctx context.Context, id corehour.AccountID) (view AccountView, err error) {
+	known := false
+	err = x.read(ctx, func(s *State) {
+		if a := s.accountNamed[id]; a != nil {
+			view, known = a.view(), true
+		}
+	})
+	if err == nil && !known {
+		err = notFound("account")
 	}
-	return a.view(), nil
+	return view, err
 }
 
 // Accounts lists accounts in the order of their ids.
-func (x *Exchange) Accounts(_ context.Context, after corehour.AccountID, limit int) ([]AccountView, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	ids := make([]corehour.AccountID, 0, len(x.state.accounts))
-	for _, a := range x.state.accounts {
-		if a.id > after {
-			ids = append(ids, a.id)
+func (x *Exchange) Accounts(ctx context.Context, after corehour.AccountID, limit int) (views []AccountView, err error) {
+	views = make([]AccountView, 0, page(limit))
+	err = x.read(ctx, func(s *State) {
+		ids := make([]corehour.AccountID, 0, len(s.accounts))
+		for _, a := range s.accounts {
+			if a.id > after {
+				ids = append(ids, a.id)
+			}
 		}
-	}
-	slices.Sort(ids)
-	views := make([]AccountView, 0, page(limit))
-	for _, id := range ids[:min(page(limit), len(ids))] {
-		views = append(views, x.state.accountNamed[id].view())
-	}
-	return views, nil
+		slices.Sort(ids)
+		for _, id := range ids[:min(page(limit), len(ids))] {
+			views = append(views, s.accountNamed[id].view())
+		}
+	})
+	return views, err
 }
 
 // Funds yields every account's funds as of one point of the log, and that point.
@@ -54,28 +57,28 @@ func (x *Exchange) Funds(each func(AccountView)) (sequence uint64) {
 	for _, a := range x.state.accounts {
 		each(a.view())
 	}
-	return x.applied.Load()
+	return x.at.Sequence
 }
 
 // Products lists the products in the order of their definition.
-func (x *Exchange) Products(context.Context) ([]corehour.Product, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	products := make([]corehour.Product, len(x.state.products))
-	for i, p := range x.state.products {
-		products[i] = p.Product
-	}
-	return products, nil
+func (x *Exchange) Products(ctx context.Context) (products []corehour.Product, err error) {
+	err = x.read(ctx, func(s *State) {
+		products = make([]corehour.Product, len(s.products))
+		for i, p := range s.products {
+			products[i] = p.Product
+		}
+	})
+	return products, err
 }
 
 // Regions lists the regions in the order of their definition.
-func (x *Exchange) Regions(context.Context) ([]corehour.Region, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return slices.Clone(x.state.regions), nil
+func (x *Exchange) Regions(ctx context.Context) (regions []corehour.Region, err error) {
+	err = x.read(ctx, func(s *State) { regions = slices.Clone(s.regions) })
+	return regions, err
 }
 
-// Fee is the exchange's share of leases matched from now on.
+// Fee is the exchange's share of leases matched from now on, as far as this node
+// knows.
 func (x *Exchange) Fee() corehour.BasisPoints {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -87,8 +90,17 @@ func (x *Exchange) Projected(ctx context.Context) error {
 	return x.projector.wait(ctx, x.applied.Load())
 }
 
-// Offer is one offer.
-func (x *Exchange) Offer(ctx context.Context, id corehour.OfferID) (OfferView, error) {
+// Offer is one offer. An open one is read from the state.
+func (x *Exchange) Offer(ctx context.Context, id corehour.OfferID) (view OfferView, err error) {
+	open := false
+	err = x.read(ctx, func(s *State) {
+		if o := s.offers[id]; o != nil {
+			view, open = o.view(), true
+		}
+	})
+	if err != nil || open {
+		return view, err
+	}
 	views, err := x.offers(ctx, where("id", "=", int64(id)), 1)
 	return one(views, err, "offer")
 }
@@ -99,8 +111,17 @@ func (x *Exchange) Offers(ctx context.Context, q OfferQuery) ([]OfferView, error
 		equals("provider", string(q.Provider)).status(q.Status), page(q.Limit))
 }
 
-// Bid is one bid.
-func (x *Exchange) Bid(ctx context.Context, id corehour.BidID) (BidView, error) {
+// Bid is one bid. An open one is read from the state.
+func (x *Exchange) Bid(ctx context.Context, id corehour.BidID) (view BidView, err error) {
+	open := false
+	err = x.read(ctx, func(s *State) {
+		if b := s.bids[id]; b != nil {
+			view, open = b.view(), true
+		}
+	})
+	if err != nil || open {
+		return view, err
+	}
 	views, err := x.bids(ctx, where("id", "=", int64(id)), 1)
 	return one(views, err, "bid")
 }
@@ -191,6 +212,9 @@ func query[V any](ctx context.Context, x *Exchange, table string, columns []stri
 ) ([]V, error) {
 	waiting, cancel := context.WithTimeout(ctx, ReadWithin)
 	defer cancel()
+	if err := x.current(waiting); err != nil {
+		return nil, err
+	}
 	if err := x.Projected(waiting); err != nil {
 		return nil, err
 	}

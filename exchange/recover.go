@@ -2,130 +2,147 @@ package exchange
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // recover brings the state to the end of the log and the projection with it:
 // from the newest snapshot that verifies and that the projection has reached,
-// then batch by batch, checking the chain of hashes.
+// then batch by batch, checking the chain of hashes. A log that does not hold what
+// the mark or the projection names is refused.
 func (x *Exchange) recover(ctx context.Context) error {
 	began := time.Now()
 	// The position first: another node may be appending, and projecting, meanwhile.
-	at, err := readPosition(ctx, x.cfg.DB)
+	projected, err := readPosition(ctx, x.cfg.DB)
 	if err != nil {
 		return err
 	}
-	last, err := x.log.last(ctx)
+	first, last, err := x.log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	if err := x.checkPosition(ctx, at, last); err != nil {
+	for _, known := range [...]struct {
+		at  log.Position
+		who string
+	}{{x.mark.At(), "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
+		if err := confirm(ctx, x.log, known.at, known.who, first, last); err != nil {
+			return err
+		}
+	}
+	if err := x.loadSnapshot(ctx, first, min(projected.Sequence, last)); err != nil {
 		return err
 	}
-	if err := x.loadSnapshot(ctx, min(at.sequence, last)); err != nil {
+	from := x.at.Sequence
+	x.projector = newProjector(x.cfg, projected)
+	if err := x.replay(ctx, last, projected.Sequence); err != nil {
 		return err
 	}
-	from := x.sequence
-	x.projector = newProjector(x.cfg, at)
-	if err := x.replay(ctx, last, at); err != nil {
-		return err
-	}
-	x.applied.Store(x.sequence)
+	x.applied.Store(x.at.Sequence)
 	x.cfg.Logger.Info("the exchange is at the end of its log", "sequence", last, "snapshot", from,
-		"projected", at.sequence, "took", time.Since(began).Round(time.Millisecond))
+		"projected", projected.Sequence, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// checkPosition refuses a log that does not lead to where the projection stands.
-func (x *Exchange) checkPosition(ctx context.Context, at position, last uint64) error {
-	if at.sequence == 0 {
-		return nil
+// confirm refuses a log that does not hold the batch at which something outside
+// of it stands.
+func confirm(ctx context.Context, l commandLog, at log.Position, who string, first, last uint64) error {
+	switch {
+	case at.Sequence == 0, at.Sequence+1 == first:
+		return nil // before all that the log holds; the snapshot is checked against that
+	case at.Sequence < first:
+		return log.Corrupt(at.Sequence, fmt.Sprintf("%s, but the log begins at %d", who, first))
+	case at.Sequence > last:
+		return log.Corrupt(last+1, fmt.Sprintf("the log ends at %d, but %s up to %d: it was truncated, or replaced by another one", last, who, at.Sequence))
 	}
-	if at.sequence > last {
-		return corrupt(at.sequence, fmt.Sprintf("the projection stands here, but the log ends at %d: "+
-			"the log was truncated, or DATABASE_URL and the log do not belong together", last))
-	}
-	payload, err := x.log.at(ctx, at.sequence)
+	payload, err := l.At(ctx, at.Sequence)
 	if err != nil {
 		return err
 	}
-	if sha256.Sum256(payload) != at.hash {
-		return corrupt(at.sequence, "the batch is not the one that the projection was written from")
+	if log.HashOf(payload) != at.Hash {
+		return log.Corrupt(at.Sequence, "the batch is not the one that was here when "+who)
 	}
 	return nil
 }
 
 // loadSnapshot takes the newest snapshot not beyond a sequence that is whole and
-// that the log confirms. Without one the state is empty.
-func (x *Exchange) loadSnapshot(ctx context.Context, most uint64) error {
+// that the log confirms. Without one the state is empty, and the log must begin at
+// its beginning.
+func (x *Exchange) loadSnapshot(ctx context.Context, first, most uint64) error {
 	x.state = NewState()
 	sequences, err := listSnapshots(x.cfg.SnapshotDir)
 	if err != nil {
 		return err
 	}
 	for _, sequence := range sequences {
-		if sequence > most || sequence == 0 {
+		if sequence > most || sequence == 0 || sequence+1 < first {
 			continue
 		}
-		state, chain, err := x.tryLoad(ctx, sequence)
+		state, at, err := x.tryLoad(ctx, sequence, first)
 		if err != nil {
 			x.cfg.Logger.Warn("a snapshot is passed over", "sequence", sequence, "error", err)
 			continue
 		}
-		x.state, x.sequence, x.chain = state, sequence, chain
+		x.state, x.at = state, at
 		return nil
+	}
+	if first > 1 {
+		return log.Corrupt(first-1, fmt.Sprintf("the log begins at %d and no snapshot reaches it: what was before is needed to go on", first))
 	}
 	return nil
 }
 
-func (x *Exchange) tryLoad(ctx context.Context, sequence uint64) (*State, Hash, error) {
+func (x *Exchange) tryLoad(ctx context.Context, sequence, first uint64) (*State, log.Position, error) {
 	snap, err := readSnapshot(x.cfg.SnapshotDir, sequence)
 	if err != nil {
-		return nil, Hash{}, err
+		return nil, log.Position{}, err
 	}
-	payload, err := x.log.at(ctx, sequence)
-	if err != nil {
-		return nil, Hash{}, err
-	}
-	if sha256.Sum256(payload) != snap.Chain {
-		return nil, Hash{}, errors.New("the log has another batch at its sequence")
+	if sequence >= first { // else the next batch confirms it
+		payload, err := x.log.At(ctx, sequence)
+		if err != nil {
+			return nil, log.Position{}, err
+		}
+		if log.HashOf(payload) != snap.At.Hash {
+			return nil, log.Position{}, errors.New("the log has another batch at its sequence")
+		}
 	}
 	state, err := decodeState(snap.State)
-	return state, snap.Chain, err
+	return state, snap.At, err
 }
 
 // replay applies the rest of the log. Events that the projection has seen are
 // dropped, the others are projected.
-func (x *Exchange) replay(ctx context.Context, last uint64, at position) error {
-	return x.log.read(ctx, x.sequence+1, last, func(sequence uint64, payload []byte) error {
-		events, hash, err := x.state.applyPayload(sequence, payload, x.chain)
+func (x *Exchange) replay(ctx context.Context, last, projected uint64) error {
+	return x.log.Read(ctx, x.at.Sequence+1, last, func(sequence uint64, payload []byte) error {
+		b, after, err := x.at.Follow(sequence, payload)
 		if err != nil {
 			return err
 		}
-		x.sequence, x.chain = sequence, hash
-		if sequence <= at.sequence {
+		events, err := x.state.applyEntries(b.Entries)
+		if err != nil {
+			return log.Corrupt(sequence, err.Error())
+		}
+		x.at = after
+		if sequence <= projected {
 			return nil
 		}
-		return x.projector.project(ctx, []projection{{sequence: sequence, hash: hash, events: events}})
+		return x.projector.catchUp(ctx, projection{at: after, events: events})
 	})
 }
 
-// applyPayload applies one message of the log after checking that it follows
-// the batch before it.
-func (s *State) applyPayload(sequence uint64, payload []byte, chain Hash) ([]pendingEvent, Hash, error) {
-	b, err := decodeBatch(payload)
-	if err != nil {
-		return nil, Hash{}, corrupt(sequence, err.Error())
+// catchUp writes a batch during recovery, if another node has not written it
+// meanwhile.
+func (p *projector) catchUp(ctx context.Context, next projection) error {
+	if next.at.Sequence <= p.at.Sequence {
+		return nil
 	}
-	if b.Previous != chain {
-		return nil, Hash{}, corrupt(sequence, "the batch does not follow the one before it: one was altered, lost or reordered")
+	err := p.project(ctx, []projection{next})
+	if errors.Is(err, errPositionMoved) {
+		if err = p.watch(ctx); err == nil {
+			return p.catchUp(ctx, next)
+		}
 	}
-	events, err := s.applyEntries(b.Entries)
-	if err != nil {
-		return nil, Hash{}, corrupt(sequence, err.Error())
-	}
-	return events, sha256.Sum256(payload), nil
+	return err
 }

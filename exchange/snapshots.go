@@ -10,16 +10,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // A snapshot file is the state's image at a sequence of the log, so that a start
 // need not read the log from its beginning. It is an accelerator, never a truth:
 // one that does not verify is passed over for an older one or for the log.
 type snapshot struct {
-	Version  uint8  `cbor:"1,keyasint"`
-	Sequence uint64 `cbor:"2,keyasint"`
-	Chain    Hash   `cbor:"3,keyasint"`
-	State    []byte `cbor:"4,keyasint"`
+	Version uint8        `cbor:"1,keyasint"`
+	At      log.Position `cbor:"2,keyasint"`
+	State   []byte       `cbor:"3,keyasint"`
 }
 
 const (
@@ -45,7 +46,7 @@ func writeSnapshot(dir string, snap snapshot) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	if err := os.Rename(f.Name(), snapshotPath(dir, snap.Sequence)); err != nil {
+	if err := os.Rename(f.Name(), snapshotPath(dir, snap.At.Sequence)); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	sequences, err := listSnapshots(dir)
@@ -105,8 +106,8 @@ func readSnapshot(dir string, sequence uint64) (snapshot, error) {
 	if err := unmarshal(file[sha256.Size:], &snap); err != nil {
 		return snap, err
 	}
-	if snap.Version != snapshotVersion || snap.Sequence != sequence {
-		return snap, fmt.Errorf("it has version %d of sequence %d", snap.Version, snap.Sequence)
+	if snap.Version != snapshotVersion || snap.At.Sequence != sequence {
+		return snap, fmt.Errorf("it has version %d of sequence %d", snap.Version, snap.At.Sequence)
 	}
 	return snap, nil
 }

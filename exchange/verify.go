@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+
+	"github.com/corehour/corehour/exchange/log"
 )
 
 // Verification is what a replay of the whole log found.
@@ -21,79 +23,93 @@ type Verification struct {
 }
 
 // Verify replays the log from sequence 1 in a state of its own, checks the chain
-// of hashes, every snapshot against the state at its sequence, and the position
-// of the projection. It needs the log to itself and changes nothing. Each
-// problem it finds names the sequence.
-func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (Verification, error) {
-	var v Verification
-	l, err := openLog(ctx, c.Log)
+// of hashes, every snapshot against the state at its sequence, the node's mark and
+// the position of the projection. It needs the log to itself and changes nothing.
+// Each problem it finds names the sequence.
+func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v Verification, err error) {
+	l, err := log.Open(ctx, c.Log)
 	if err != nil {
 		return v, err
 	}
-	defer l.close()
-	last, err := l.last(ctx)
+	defer l.Close()
+	projected, err := readPosition(ctx, c.DB)
 	if err != nil {
 		return v, err
 	}
-	at, err := readPosition(ctx, c.DB)
+	first, last, err := l.Bounds(ctx)
 	if err != nil {
 		return v, err
 	}
-	if at.sequence > last {
-		return v, corrupt(at.sequence, fmt.Sprintf("the projection stands here, but the log ends at %d", last))
-	}
-	v.Position = at.sequence
-	sequences, err := listSnapshots(c.SnapshotDir)
+	mark, _, err := log.ReadMark(c.MarkFile)
 	if err != nil {
 		return v, err
 	}
-	snapshots := make(map[uint64]bool, len(sequences))
-	for _, s := range sequences {
-		if s > last {
-			return v, corrupt(s, fmt.Sprintf("a snapshot stands here, but the log ends at %d", last))
+	v.Position = projected.Sequence
+	for _, known := range [...]struct {
+		at  log.Position
+		who string
+	}{{mark, "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
+		if err := confirm(ctx, l, known.at, known.who, first, last); err != nil {
+			return v, err
 		}
-		snapshots[s] = true
 	}
-	state, chain := NewState(), Hash{}
-	err = l.read(ctx, 1, last, func(sequence uint64, payload []byte) error {
-		b, err := decodeBatch(payload)
+	snapshots, err := snapshotsUpTo(c.SnapshotDir, last)
+	if err != nil {
+		return v, err
+	}
+	state, at := NewState(), log.Position{}
+	err = l.Read(ctx, 1, last, func(sequence uint64, payload []byte) error {
+		b, after, err := at.Follow(sequence, payload)
 		if err != nil {
-			return corrupt(sequence, err.Error())
-		}
-		if _, chain, err = state.applyPayload(sequence, payload, chain); err != nil {
 			return err
 		}
-		if sequence == at.sequence && chain != at.hash {
-			return corrupt(sequence, "the batch is not the one that the projection was written from")
+		if _, err := state.applyEntries(b.Entries); err != nil {
+			return log.Corrupt(sequence, err.Error())
 		}
+		at = after
 		if snapshots[sequence] {
-			if err := compareSnapshot(c.SnapshotDir, sequence, chain, state); err != nil {
+			if err := compareSnapshot(c.SnapshotDir, at, state); err != nil {
 				return err
 			}
 			v.Snapshots++
 		}
 		v.Batches++
-		v.Commands += uint64(len(b.Entries))
 		progress(sequence, last)
 		return nil
 	})
-	v.StateHash = state.Hash()
+	v.Commands, v.StateHash = at.Commands, state.Hash()
 	for _, a := range state.accounts {
 		v.Accounts = append(v.Accounts, a.view())
 	}
 	return v, err
 }
 
-func compareSnapshot(dir string, sequence uint64, chain Hash, state *State) error {
-	snap, err := readSnapshot(dir, sequence)
-	if err == nil && snap.Chain != chain {
-		err = errors.New("it was taken of another log")
+func snapshotsUpTo(dir string, last uint64) (map[uint64]bool, error) {
+	sequences, err := listSnapshots(dir)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && Hash(sha256.Sum256(snap.State)) != state.Hash() {
+	snapshots := make(map[uint64]bool, len(sequences))
+	for _, s := range sequences {
+		if s > last {
+			return nil, log.Corrupt(s, fmt.Sprintf("a snapshot stands here, but the log ends at %d", last))
+		}
+		snapshots[s] = true
+	}
+	return snapshots, nil
+}
+
+func compareSnapshot(dir string, at log.Position, state *State) error {
+	snap, err := readSnapshot(dir, at.Sequence)
+	switch {
+	case err != nil:
+	case snap.At != at:
+		err = errors.New("it was taken of another log")
+	case Hash(sha256.Sum256(snap.State)) != state.Hash():
 		err = errors.New("it differs from the state that the log leads to")
 	}
 	if err != nil {
-		return corrupt(sequence, "the snapshot does not hold: "+err.Error())
+		return log.Corrupt(at.Sequence, "the snapshot does not hold: "+err.Error())
 	}
 	return nil
 }

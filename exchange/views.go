@@ -87,3 +87,9 @@ type LeaseQuery struct {
 	After    corehour.LeaseID
 	Limit    int
 }
+
+func (o *offer) view() OfferView { return OfferView{Offer: o.Offer, Status: StatusOpen} }
+
+func (b *bid) view() BidView {
+	return BidView{Bid: b.Bid, Status: StatusOpen, Filled: b.Units - b.open, Open: b.open, Left: b.left}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/corehour/corehour/api"
 	"github.com/corehour/corehour/billing"
 	"github.com/corehour/corehour/exchange"
+	"github.com/corehour/corehour/exchange/log"
 	"github.com/corehour/corehour/internal/bus"
 	"github.com/corehour/corehour/internal/config"
 	"github.com/corehour/corehour/internal/database"
@@ -44,6 +45,7 @@ type service struct {
 const (
 	lockFile    = "lock"
 	logDir      = "log"
+	markFile    = "acknowledged"
 	snapshotDir = "snapshots"
 	sqliteFile  = "corehour.db"
 	keyFile     = "token-key.pem"
@@ -111,8 +113,11 @@ func exchangeConfig(c serviceConfig, db *database.DB) exchange.Config {
 		host = "unknown"
 	}
 	x := exchange.Config{
-		Log:         exchange.LogConfig{Dir: filepath.Join(c.DataDir, logDir), URL: c.NATSURL, Replicas: c.NATSReplicas},
-		SnapshotDir: filepath.Join(c.DataDir, snapshotDir), DB: db, Clock: c.Clock, Writer: host, Logger: c.Logger,
+		Log:         log.Config{Dir: filepath.Join(c.DataDir, logDir), URL: c.NATSURL, Replicas: c.NATSReplicas},
+		MarkFile:    filepath.Join(c.DataDir, markFile),
+		SnapshotDir: filepath.Join(c.DataDir, snapshotDir), DB: db, Clock: c.Clock, Logger: c.Logger,
+		// The host is for people; what follows tells two processes apart.
+		Writer: host + "/" + rand.Text()[:8],
 	}
 	if !c.ManualTime {
 		x.TickEvery = tickEvery

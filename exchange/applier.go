@@ -1,0 +1,146 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/exchange/log"
+)
+
+// markLoop is the second stage: before anything of this node is answered, its
+// mark names it. Batches that have gathered share a write.
+func (x *Exchange) markLoop() {
+	defer close(x.toApply)
+	for first := range x.toMark {
+		batches := gathered(first, x.toMark)
+		if err := x.markAll(batches); err != nil {
+			x.fail(err)
+		}
+		for _, b := range batches {
+			x.toApply <- b
+		}
+	}
+}
+
+// gathered is a batch and what else has come by now.
+func gathered(first appended, more <-chan appended) []appended {
+	batches := []appended{first}
+	for len(batches) < stagedBatches {
+		select {
+		case b, ok := <-more:
+			if !ok {
+				return batches
+			}
+			batches = append(batches, b)
+		default:
+			return batches
+		}
+	}
+	return batches
+}
+
+func (x *Exchange) markAll(batches []appended) error {
+	if err := x.failure(); err != nil {
+		return err
+	}
+	for i := len(batches) - 1; i >= 0; i-- {
+		if len(batches[i].pending) > 0 {
+			return x.mark.Set(batches[i].at)
+		}
+	}
+	return nil
+}
+
+// applyLoop is the third stage: it applies what is in the log, answers, and hands
+// the events to the projector.
+func (x *Exchange) applyLoop() {
+	defer x.projector.finish()
+	sinceSnapshot := uint64(0)
+	for next := range x.toApply {
+		if err := x.failure(); err != nil {
+			answerAll(next.pending, err)
+			continue
+		}
+		before := x.at.Commands
+		outcomes, events, err := x.applyBatch(&next)
+		if err != nil {
+			x.fail(err)
+			answerAll(next.pending, err)
+			continue
+		}
+		x.projector.feed(projection{at: next.at, events: events})
+		for i, p := range next.pending {
+			p.answer(outcomes[i])
+		}
+		if sinceSnapshot += x.at.Commands - before; sinceSnapshot >= snapshotEvery {
+			sinceSnapshot = 0
+			if err := x.snapshot(); err != nil {
+				x.cfg.Logger.Error("no snapshot was written", "error", err)
+			}
+		}
+	}
+}
+
+func (x *Exchange) applyBatch(next *appended) (outcomes []outcome, events []pendingEvent, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if next.pending == nil {
+		if events, err = x.state.applyEntries(next.entries); err != nil {
+			return nil, nil, log.Corrupt(next.at.Sequence, err.Error())
+		}
+	}
+	outcomes = make([]outcome, len(next.pending))
+	for i, p := range next.pending {
+		if p.cmd != nil {
+			outcomes[i].reply = x.state.apply(p.entry.At, p.cmd, p.entry.Body)
+			events = append(events, x.state.events...)
+		}
+	}
+	x.at = next.at
+	x.applied.Store(next.at.Sequence)
+	return outcomes, events, nil
+}
+
+// applyEntries applies commands as they stand in the log.
+func (s *State) applyEntries(entries []log.Entry) ([]pendingEvent, error) {
+	var events []pendingEvent
+	for _, e := range entries {
+		cmd, err := decodeCommand(Kind(e.Kind), e.Body)
+		if err != nil {
+			return nil, err
+		}
+		s.apply(e.At, cmd, e.Body)
+		events = append(events, s.events...)
+	}
+	return events, nil
+}
+
+// snapshot writes the state as of the newest applied batch. Only the applier,
+// or nobody else after it has ended, may call it.
+func (x *Exchange) snapshot() error {
+	return writeSnapshot(x.cfg.SnapshotDir, snapshot{Version: snapshotVersion, At: x.at, State: x.state.encode()})
+}
+
+// tickLoop lets time pass where nobody sends a command.
+func (x *Exchange) tickLoop(ctx context.Context) {
+	ticker := time.NewTicker(x.cfg.TickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-x.draining:
+			return
+		}
+		x.mu.RLock()
+		next, some := x.state.NextDeadline()
+		x.mu.RUnlock()
+		if !some || next > corehour.InstantOf(x.cfg.Clock.Now()) {
+			continue
+		}
+		if _, err := x.Submit(ctx, Tick{}); err != nil && !errors.Is(err, errStopping) {
+			x.cfg.Logger.Warn("time could not pass", "error", err)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+)
+
+// current returns once this node knows everything that any node has answered
+// before the call, or says why it cannot. A node that is the log's only writer
+// always does. In a cluster only the log can tell: the reader waits for an append
+// of this node, which succeeds only at the end of the log and with a majority of
+// its servers. Where no command is on its way, the batch is empty.
+//
+// So a node that is cut off, or behind, answers that it is unavailable; it never
+// shows what is not true any more.
+func (x *Exchange) current(ctx context.Context) error {
+	if err := x.failure(); err != nil {
+		return err
+	}
+	if x.cfg.Log.Embedded() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ReadWithin)
+	defer cancel()
+	p := &Pending{done: make(chan outcome, 1)}
+	if err := x.enqueue(ctx, p); err != nil {
+		return err
+	}
+	select {
+	case o := <-p.done:
+		return o.err
+	case <-ctx.Done():
+		return unavailable("this node does not hear from the log", ctx.Err())
+	}
+}
+
+// read lets a question see the state when this node is current.
+func (x *Exchange) read(ctx context.Context, question func(*State)) error {
+	if err := x.current(ctx); err != nil {
+		return err
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	question(x.state)
+	return nil
+}
+
+// Ready is nil while the exchange can take commands: nothing has failed for
+// good, and the log answers.
+func (x *Exchange) Ready(ctx context.Context) error {
+	if err := errors.Join(x.failure(), x.projector.failure()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if !x.cfg.Log.Embedded() {
+		return x.current(ctx)
+	}
+	_, _, err := x.log.Bounds(ctx)
+	return err
+}
+
+// StateHash is the hash of the state and the sequence of the log it stands at.
+func (x *Exchange) StateHash() (Hash, uint64) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.state.Hash(), x.at.Sequence
+}

@@ -1,0 +1,150 @@
+package log
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/corehour/corehour/internal/canonical"
+)
+
+// Mark is a small file that names the newest batch which a node has acknowledged,
+// synced before the acknowledgement. A log that ends before its mark has lost
+// what was acknowledged: without the mark that would look like a write which was
+// torn by a crash, and pass in silence.
+//
+// The file has two slots that are written in turn, each with a checksum, so that
+// a write torn by a power cut leaves the one before it.
+type Mark struct {
+	file *os.File
+	at   Position
+	slot int64
+}
+
+const (
+	markSlotBytes = 512 // a sector: smaller writes are not torn by most disks
+	markVersion   = 1
+)
+
+// markSlot is what a slot says, after its checksum and length.
+type markSlot struct {
+	Version  uint8    `cbor:"1,keyasint"`
+	Position Position `cbor:"2,keyasint"`
+}
+
+// ErrMark says that a mark is there and none of its slots can be read.
+var ErrMark = errors.New("both slots are damaged")
+
+// OpenMark opens a node's mark, or makes one that stands at no batch.
+func OpenMark(path string) (*Mark, error) {
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	m := &Mark{file: file}
+	if fresh {
+		err = m.format(path)
+	} else {
+		err = m.load()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
+	}
+	return m, nil
+}
+
+// ReadMark reads a node's mark and changes nothing; ok is false where it has none.
+func ReadMark(path string) (at Position, ok bool, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return at, false, nil
+	}
+	if err != nil {
+		return at, false, fmt.Errorf("mark of the log: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	m := Mark{file: file}
+	if err := m.load(); err != nil {
+		return at, false, fmt.Errorf("mark of the log, %s: %w", path, err)
+	}
+	return m.at, true, nil
+}
+
+// format writes both slots, so that later writes never make the file longer.
+func (m *Mark) format(path string) error {
+	for range 2 {
+		if err := m.Set(Position{}); err != nil {
+			return err
+		}
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.file.Sync(), dir.Sync(), dir.Close())
+}
+
+func (m *Mark) load() error {
+	found := false
+	for slot := range int64(2) {
+		at, ok := readSlot(m.file, slot)
+		if ok && (!found || at.Sequence >= m.at.Sequence) {
+			m.at, m.slot, found = at, slot, true
+		}
+	}
+	if !found {
+		return ErrMark
+	}
+	return nil
+}
+
+func readSlot(file io.ReaderAt, slot int64) (Position, bool) {
+	var bytes [markSlotBytes]byte
+	if _, err := file.ReadAt(bytes[:], slot*markSlotBytes); err != nil {
+		return Position{}, false
+	}
+	body := bytes[sha256.Size:]
+	if sha256.Sum256(body) != [sha256.Size]byte(bytes[:sha256.Size]) {
+		return Position{}, false
+	}
+	var said markSlot
+	if int(body[0]) >= len(body) || canonical.Unmarshal(body[1:1+int(body[0])], &said) != nil || said.Version != markVersion {
+		return Position{}, false
+	}
+	return said.Position, true
+}
+
+// At is the newest batch that the mark names.
+func (m *Mark) At() Position { return m.at }
+
+// Set names a batch, durably.
+func (m *Mark) Set(at Position) error {
+	var bytes [markSlotBytes]byte
+	body := bytes[sha256.Size:]
+	encoded := canonical.Marshal(&markSlot{Version: markVersion, Position: at})
+	body[0] = byte(len(encoded))
+	copy(body[1:], encoded)
+	sum := sha256.Sum256(body)
+	copy(bytes[:], sum[:])
+	next := 1 - m.slot
+	if _, err := m.file.WriteAt(bytes[:], next*markSlotBytes); err != nil {
+		return fmt.Errorf("mark of the log: %w", err)
+	}
+	if err := syncData(m.file); err != nil {
+		return fmt.Errorf("mark of the log: %w", err)
+	}
+	m.at, m.slot = at, next
+	return nil
+}
+
+// Close closes the file.
+func (m *Mark) Close() error { return m.file.Close() }

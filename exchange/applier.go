@@ -47,7 +47,7 @@ func (x *Exchange) markAll(batches []appended) error {
 	}
 	for i := len(batches) - 1; i >= 0; i-- {
 		if len(batches[i].pending) > 0 {
-			return x.mark.Set(batches[i].at)
+			return x.disk.mark.Set(batches[i].at)
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (s *State) applyEntries(entries []log.Entry) ([]pendingEvent, error) {
 // snapshot writes the state as of the newest applied batch. Only the applier,
 // or nobody else after it has ended, may call it.
 func (x *Exchange) snapshot() error {
-	return writeSnapshot(x.cfg.SnapshotDir, snapshot{Version: snapshotVersion, At: x.at, State: x.state.encode()})
+	return writeSnapshot(x.disk.snapshots, snapshot{Version: snapshotVersion, At: x.at, State: x.state.encode()})
 }
 
 // tickLoop lets time pass where nobody sends a command.

@@ -84,8 +84,7 @@ const (
 // Exchange is one node: it appends commands, applies the log and answers.
 type Exchange struct {
 	cfg       Config
-	log       commandLog
-	mark      *log.Mark
+	disk      disk
 	projector *projector
 
 	mu        sync.RWMutex // guards state and at
@@ -106,6 +105,26 @@ type Exchange struct {
 	failed   atomic.Pointer[error]
 	work     sync.WaitGroup
 	stop     context.CancelFunc
+}
+
+// disk is all that lasts of a node. Tests put simulated parts in its place.
+type disk struct {
+	log       commandLog
+	mark      mark
+	snapshots snapshotStore
+	store     projectionStore
+}
+
+func (d *disk) close() error {
+	d.log.Close()
+	return d.mark.Close()
+}
+
+// mark is what the engine needs of the node's mark (log.Mark).
+type mark interface {
+	At() log.Position
+	Set(at log.Position) error
+	Close() error
 }
 
 // commandLog is what the engine needs of the log.
@@ -149,18 +168,17 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 		l.Close()
 		return nil, err
 	}
-	x := newExchange(c, l, mark)
+	x := newExchange(c, disk{log: l, mark: mark, snapshots: snapshotDir(c.SnapshotDir), store: sqlStore{c.DB}})
 	if err := x.recover(ctx); err != nil {
-		l.Close()
-		return nil, errors.Join(err, mark.Close())
+		return nil, errors.Join(err, x.disk.close())
 	}
 	x.start(context.WithoutCancel(ctx))
 	return x, nil
 }
 
-func newExchange(c Config, l commandLog, mark *log.Mark) *Exchange {
+func newExchange(c Config, d disk) *Exchange {
 	return &Exchange{
-		cfg: c, log: l, mark: mark, questions: newTurns(), queue: make(chan *Pending, MaxQueuedCommands),
+		cfg: c, disk: d, questions: newTurns(), queue: make(chan *Pending, MaxQueuedCommands),
 		acks: make(chan ack), deliveries: make(chan delivery, stagedBatches),
 		toMark: make(chan appended, stagedBatches), toApply: make(chan appended, stagedBatches),
 		draining: make(chan struct{}),
@@ -307,8 +325,7 @@ func (x *Exchange) Close() error {
 	if err == nil {
 		err = x.snapshot()
 	}
-	x.log.Close()
-	return errors.Join(err, x.mark.Close())
+	return errors.Join(err, x.disk.close())
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

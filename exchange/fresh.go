@@ -56,7 +56,7 @@ func (x *Exchange) Ready(ctx context.Context) error {
 	if !x.cfg.Log.Embedded() {
 		return x.current(ctx)
 	}
-	_, _, err := x.log.Bounds(ctx)
+	_, _, err := x.disk.log.Bounds(ctx)
 	return err
 }
 

@@ -2,32 +2,16 @@ package exchange
 
 import (
 	"context"
-	"database/sql"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/corehour/corehour"
 	"github.com/corehour/corehour/exchange/log"
-	"github.com/corehour/corehour/internal/bus"
-	"github.com/corehour/corehour/internal/database"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-func migrate(ctx context.Context, db *database.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return db.Migrate(ctx, "exchange", files)
-}
 
 // projector writes what happened into SQL: events to the outbox, the tables that
 // readers query, and the position in the log, all in one transaction. Applied
@@ -37,7 +21,9 @@ func migrate(ctx context.Context, db *database.DB) error {
 // by compare-and-set in the same transaction, lets one of them do it. A node that
 // was second watches the position, and takes over when that stands still.
 type projector struct {
-	cfg Config
+	store     projectionStore
+	logger    *slog.Logger
+	projected func([]corehour.Event)
 
 	// urgent is filled by a reader who waits, so that what has gathered is
 	// written now.
@@ -83,29 +69,11 @@ const (
 	takeOverAfter   = time.Second
 )
 
-func newProjector(c Config, at log.Position) *projector {
+func newProjector(c *Config, store projectionStore, at log.Position) *projector {
 	return &projector{
-		cfg: c, at: at, urgent: make(chan struct{}, 1), more: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		store: store, logger: c.Logger, projected: c.Projected, at: at, urgent: make(chan struct{}, 1), more: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		moved: make(chan struct{}),
 	}
-}
-
-// readPosition is where the projection stands; it does not say how many commands
-// that is.
-func readPosition(ctx context.Context, db *database.DB) (log.Position, error) {
-	var at log.Position
-	var text string
-	err := db.Reader().QueryRowContext(ctx, `SELECT sequence, hash FROM exchange_position WHERE id = 1`).Scan(&at.Sequence, &text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return at, nil
-	}
-	if err != nil {
-		return at, fmt.Errorf("exchange: position: %w", err)
-	}
-	if n, err := hex.Decode(at.Hash[:], []byte(text)); err != nil || n != len(at.Hash) {
-		return at, log.Corrupt(at.Sequence, "the projection's hash is not a hash")
-	}
-	return at, nil
 }
 
 // feed hands a batch over; it waits where too much is unwritten.
@@ -165,7 +133,7 @@ func (p *projector) run(ctx context.Context) {
 			err = p.watch(ctx)
 		}
 		if err != nil {
-			p.cfg.Logger.Error("the projection failed", "sequence", batches[0].at.Sequence, "error", err)
+			p.logger.Error("the projection failed", "sequence", batches[0].at.Sequence, "error", err)
 			if corehour.CodeOf(err) == CodeCorrupt {
 				p.giveUp(err)
 				return
@@ -189,7 +157,7 @@ func (p *projector) next(ctx context.Context) (batches []projection, finished bo
 	if p.watching && time.Since(p.movedAt) < takeOverAfter {
 		p.pause(ctx, watchProjection)
 		if err := p.watch(ctx); err != nil {
-			p.cfg.Logger.Warn("the projection cannot be watched", "error", err)
+			p.logger.Warn("the projection cannot be watched", "error", err)
 		}
 		batches, finished = p.gathered()
 		return nil, finished && len(batches) == 0
@@ -258,57 +226,22 @@ func (p *projector) project(ctx context.Context, batches []projection) error {
 			rows.note(e)
 		}
 	}
-	err := p.cfg.DB.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := moveTo(ctx, tx, p.at, last.at); err != nil {
-			return err
-		}
-		if err := bus.Append(ctx, tx, corehour.ProducerExchange, events); err != nil {
-			return err
-		}
-		return rows.write(ctx, tx)
-	})
-	if err != nil {
+	if err := p.store.write(ctx, p.at, last.at, events, rows); err != nil {
 		return err
 	}
 	p.watching = false
 	p.advance(last.at)
 	if len(events) > 0 {
-		p.cfg.Projected(events)
+		p.projected(events)
 	}
 	return nil
 }
-
-// moveTo advances the stored position if it is where this node left it, so that
-// of two nodes only one writes each batch.
-func moveTo(ctx context.Context, tx *sql.Tx, from, to log.Position) error {
-	var result sql.Result
-	var err error
-	if from.Sequence == 0 {
-		result, err = tx.ExecContext(ctx, `INSERT INTO exchange_position (id, sequence, hash) VALUES (1, $1, $2)
-			ON CONFLICT (id) DO NOTHING`, int64(to.Sequence), to.Hash.String())
-	} else {
-		result, err = tx.ExecContext(ctx, `UPDATE exchange_position SET sequence = $1, hash = $2 WHERE id = 1 AND sequence = $3`,
-			int64(to.Sequence), to.Hash.String(), int64(from.Sequence))
-	}
-	if err != nil {
-		return fmt.Errorf("exchange: position: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errPositionMoved)
-	}
-	return nil
-}
-
-// errPositionMoved says that the projection is not where this node left it: a
-// commit succeeded whose acknowledgement was lost, or another node of the same
-// log has written these batches.
-var errPositionMoved = errors.New("exchange: the projection was moved meanwhile")
 
 // watch goes on from where the projection really stands: another node has moved
 // it, or a commit of this one succeeded without an acknowledgement. A position
 // that is not on this node's log is refused.
 func (p *projector) watch(ctx context.Context) error {
-	stored, err := readPosition(ctx, p.cfg.DB)
+	stored, err := p.store.position(ctx)
 	if err != nil {
 		return err
 	}

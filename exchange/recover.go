@@ -16,19 +16,19 @@ import (
 func (x *Exchange) recover(ctx context.Context) error {
 	began := time.Now()
 	// The position first: another node may be appending, and projecting, meanwhile.
-	projected, err := readPosition(ctx, x.cfg.DB)
+	projected, err := x.disk.store.position(ctx)
 	if err != nil {
 		return err
 	}
-	first, last, err := x.log.Bounds(ctx)
+	first, last, err := x.disk.log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
 	for _, known := range [...]struct {
 		at  log.Position
 		who string
-	}{{x.mark.At(), "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
-		if err := confirm(ctx, x.log, known.at, known.who, first, last); err != nil {
+	}{{x.disk.mark.At(), "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
+		if err := confirm(ctx, x.disk.log, known.at, known.who, first, last); err != nil {
 			return err
 		}
 	}
@@ -36,7 +36,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 		return err
 	}
 	from := x.at.Sequence
-	x.projector = newProjector(x.cfg, projected)
+	x.projector = newProjector(&x.cfg, x.disk.store, projected)
 	if err := x.replay(ctx, last, projected.Sequence); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func confirm(ctx context.Context, l commandLog, at log.Position, who string, fir
 // its beginning.
 func (x *Exchange) loadSnapshot(ctx context.Context, first, most uint64) error {
 	x.state = NewState()
-	sequences, err := listSnapshots(x.cfg.SnapshotDir)
+	sequences, err := x.disk.snapshots.list()
 	if err != nil {
 		return err
 	}
@@ -95,12 +95,12 @@ func (x *Exchange) loadSnapshot(ctx context.Context, first, most uint64) error {
 }
 
 func (x *Exchange) tryLoad(ctx context.Context, sequence, first uint64) (*State, log.Position, error) {
-	snap, err := readSnapshot(x.cfg.SnapshotDir, sequence)
+	snap, err := readSnapshot(x.disk.snapshots, sequence)
 	if err != nil {
 		return nil, log.Position{}, err
 	}
 	if sequence >= first { // else the next batch confirms it
-		payload, err := x.log.At(ctx, sequence)
+		payload, err := x.disk.log.At(ctx, sequence)
 		if err != nil {
 			return nil, log.Position{}, err
 		}
@@ -115,7 +115,7 @@ func (x *Exchange) tryLoad(ctx context.Context, sequence, first uint64) (*State,
 // replay applies the rest of the log. Events that the projection has seen are
 // dropped, the others are projected.
 func (x *Exchange) replay(ctx context.Context, last, projected uint64) error {
-	return x.log.Read(ctx, x.at.Sequence+1, last, func(sequence uint64, payload []byte) error {
+	return x.disk.log.Read(ctx, x.at.Sequence+1, last, func(sequence uint64, payload []byte) error {
 		b, after, err := x.at.Follow(sequence, payload)
 		if err != nil {
 			return err

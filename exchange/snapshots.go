@@ -29,53 +29,100 @@ const (
 	snapshotsKept   = 3
 )
 
-// writeSnapshot writes a file whole or not at all, then removes all but the
-// newest ones.
-func writeSnapshot(dir string, snap snapshot) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
+// snapshotStore keeps snapshots under their sequences.
+type snapshotStore interface {
+	// list gives the sequences, newest first.
+	list() ([]uint64, error)
+	read(sequence uint64) ([]byte, error)
+	// write keeps a snapshot whole or not at all, durably.
+	write(sequence uint64, content []byte) error
+	remove(sequence uint64) error
+}
+
+// writeSnapshot writes a snapshot, then removes all but the newest ones.
+func writeSnapshot(store snapshotStore, snap snapshot) error {
 	body := marshal(&snap)
 	sum := sha256.Sum256(body)
-	f, err := os.CreateTemp(dir, "writing-*")
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
+	if err := store.write(snap.At.Sequence, append(sum[:], body...)); err != nil {
+		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already where the rename succeeded
-	_, err = f.Write(append(sum[:], body...))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	if err := os.Rename(f.Name(), snapshotPath(dir, snap.At.Sequence)); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	sequences, err := listSnapshots(dir)
+	sequences, err := store.list()
 	if err != nil {
 		return err
 	}
 	for _, old := range sequences[min(snapshotsKept, len(sequences)):] {
-		if err := os.Remove(snapshotPath(dir, old)); err != nil {
-			return fmt.Errorf("snapshot: %w", err)
+		if err := store.remove(old); err != nil {
+			return err
 		}
 	}
-	return syncDir(dir)
+	return nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// readSnapshot reads a snapshot and checks its sum; what it says about the log is
+// for the caller to check.
+func readSnapshot(store snapshotStore, sequence uint64) (snapshot, error) {
+	var snap snapshot
+	content, err := store.read(sequence)
+	if err != nil {
+		return snap, err
+	}
+	if len(content) < sha256.Size || sha256.Sum256(content[sha256.Size:]) != Hash(content[:sha256.Size]) {
+		return snap, errors.New("its checksum does not hold")
+	}
+	if err := unmarshal(content[sha256.Size:], &snap); err != nil {
+		return snap, err
+	}
+	if snap.Version != snapshotVersion || snap.At.Sequence != sequence {
+		return snap, fmt.Errorf("it has version %d of sequence %d", snap.Version, snap.At.Sequence)
+	}
+	return snap, nil
+}
+
+// snapshotDir keeps each snapshot in a file.
+type snapshotDir string
+
+func (dir snapshotDir) path(sequence uint64) string {
+	return filepath.Join(string(dir), fmt.Sprintf("%020d%s", sequence, snapshotSuffix))
+}
+
+func (dir snapshotDir) read(sequence uint64) ([]byte, error) { return os.ReadFile(dir.path(sequence)) }
+
+func (dir snapshotDir) remove(sequence uint64) error {
+	if err := os.Remove(dir.path(sequence)); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return dir.sync()
+}
+
+func (dir snapshotDir) write(sequence uint64, content []byte) error {
+	if err := os.MkdirAll(string(dir), 0o700); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	f, err := os.CreateTemp(string(dir), "writing-*")
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already where the rename succeeded
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	if err := os.Rename(f.Name(), dir.path(sequence)); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return dir.sync()
+}
+
+func (dir snapshotDir) sync() error {
+	d, err := os.Open(string(dir))
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func snapshotPath(dir string, sequence uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%020d%s", sequence, snapshotSuffix))
-}
-
-// listSnapshots gives the sequences of the snapshot files, newest first.
-func listSnapshots(dir string) ([]uint64, error) {
-	entries, err := os.ReadDir(dir)
+func (dir snapshotDir) list() ([]uint64, error) {
+	entries, err := os.ReadDir(string(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("snapshots: %w", err)
 	}
@@ -90,24 +137,4 @@ func listSnapshots(dir string) ([]uint64, error) {
 	slices.Sort(sequences)
 	slices.Reverse(sequences)
 	return sequences, nil
-}
-
-// readSnapshot reads a file and checks its sum; what it says about the log is
-// for the caller to check.
-func readSnapshot(dir string, sequence uint64) (snapshot, error) {
-	var snap snapshot
-	file, err := os.ReadFile(snapshotPath(dir, sequence))
-	if err != nil {
-		return snap, err
-	}
-	if len(file) < sha256.Size || sha256.Sum256(file[sha256.Size:]) != Hash(file[:sha256.Size]) {
-		return snap, errors.New("its checksum does not hold")
-	}
-	if err := unmarshal(file[sha256.Size:], &snap); err != nil {
-		return snap, err
-	}
-	if snap.Version != snapshotVersion || snap.At.Sequence != sequence {
-		return snap, fmt.Errorf("it has version %d of sequence %d", snap.Version, snap.At.Sequence)
-	}
-	return snap, nil
 }

@@ -32,7 +32,7 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 		return v, err
 	}
 	defer l.Close()
-	projected, err := readPosition(ctx, c.DB)
+	projected, err := sqlStore{c.DB}.position(ctx)
 	if err != nil {
 		return v, err
 	}
@@ -53,7 +53,7 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 			return v, err
 		}
 	}
-	snapshots, err := snapshotsUpTo(c.SnapshotDir, last)
+	snapshots, err := snapshotsUpTo(snapshotDir(c.SnapshotDir), last)
 	if err != nil {
 		return v, err
 	}
@@ -68,7 +68,7 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 		}
 		at = after
 		if snapshots[sequence] {
-			if err := compareSnapshot(c.SnapshotDir, at, state); err != nil {
+			if err := compareSnapshot(snapshotDir(c.SnapshotDir), at, state); err != nil {
 				return err
 			}
 			v.Snapshots++
@@ -84,8 +84,8 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 	return v, err
 }
 
-func snapshotsUpTo(dir string, last uint64) (map[uint64]bool, error) {
-	sequences, err := listSnapshots(dir)
+func snapshotsUpTo(store snapshotStore, last uint64) (map[uint64]bool, error) {
+	sequences, err := store.list()
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func snapshotsUpTo(dir string, last uint64) (map[uint64]bool, error) {
 	return snapshots, nil
 }
 
-func compareSnapshot(dir string, at log.Position, state *State) error {
-	snap, err := readSnapshot(dir, at.Sequence)
+func compareSnapshot(store snapshotStore, at log.Position, state *State) error {
+	snap, err := readSnapshot(store, at.Sequence)
 	switch {
 	case err != nil:
 	case snap.At != at:

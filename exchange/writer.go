@@ -62,13 +62,7 @@ func (w *writer) step(ctx context.Context) error {
 	if err := w.x.failure(); err != nil {
 		return err
 	}
-	for !w.doubtful {
-		batch := w.order.next()
-		if batch == nil {
-			break
-		}
-		w.append(ctx, batch)
-	}
+	w.appendAll(ctx)
 	queue := w.queue
 	if !w.order.room() {
 		queue = nil
@@ -107,10 +101,21 @@ func (w *writer) gather(p *Pending, ok bool) {
 	}
 }
 
+// appendAll appends what may be appended now.
+func (w *writer) appendAll(ctx context.Context) {
+	for !w.doubtful {
+		batch := w.order.next()
+		if batch == nil {
+			return
+		}
+		w.append(ctx, batch)
+	}
+}
+
 func (w *writer) append(ctx context.Context, batch *outgoing) {
 	batch.attempt++
 	attempt := batch.attempt
-	w.x.log.Append(batch.payload, batch.after.Sequence-1, func(err error) {
+	w.x.disk.log.Append(batch.payload, batch.after.Sequence-1, func(err error) {
 		select {
 		case w.x.acks <- ack{batch: batch, attempt: attempt, err: err}:
 		case <-ctx.Done():
@@ -153,9 +158,9 @@ func (w *writer) delivered(ctx context.Context, sequence uint64, payload []byte)
 
 // resolve finds out what of the flight is in the log, and appends the rest again.
 func (w *writer) resolve(ctx context.Context) error {
-	_, last, err := w.x.log.Bounds(ctx)
+	_, last, err := w.x.disk.log.Bounds(ctx)
 	if err == nil {
-		err = w.x.log.Read(ctx, w.order.tail.Sequence+1, last, func(sequence uint64, payload []byte) error {
+		err = w.x.disk.log.Read(ctx, w.order.tail.Sequence+1, last, func(sequence uint64, payload []byte) error {
 			return w.delivered(ctx, sequence, payload)
 		})
 	}
@@ -212,7 +217,7 @@ func (w *writer) refuse(err error) {
 // follow reads the log as it grows, for a node that is not its only writer.
 func (x *Exchange) follow(ctx context.Context, from uint64) {
 	for delay := retryAppendMin; ctx.Err() == nil; {
-		err := x.log.Follow(ctx, from, func(sequence uint64, payload []byte) error {
+		err := x.disk.log.Follow(ctx, from, func(sequence uint64, payload []byte) error {
 			select {
 			case x.deliveries <- delivery{sequence, payload}:
 				from, delay = sequence+1, retryAppendMin

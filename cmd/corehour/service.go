@@ -107,13 +107,17 @@ func databaseConfig(c config.Server) database.Config {
 	return database.Config{Path: filepath.Join(c.DataDir, sqliteFile)}
 }
 
+func logConfig(c config.Server) log.Config {
+	return log.Config{Dir: filepath.Join(c.DataDir, logDir), URL: c.NATSURL, Replicas: c.NATSReplicas}
+}
+
 func exchangeConfig(c serviceConfig, db *database.DB) exchange.Config {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	x := exchange.Config{
-		Log:         log.Config{Dir: filepath.Join(c.DataDir, logDir), URL: c.NATSURL, Replicas: c.NATSReplicas},
+		Log:         logConfig(c.Server),
 		MarkFile:    filepath.Join(c.DataDir, markFile),
 		SnapshotDir: filepath.Join(c.DataDir, snapshotDir), DB: db, Clock: c.Clock, Logger: c.Logger,
 		// The host is for people; what follows tells two processes apart.

@@ -20,6 +20,9 @@ type Config struct {
 	URL string
 	// Replicas is how many servers of a cluster keep each batch.
 	Replicas int
+	// OnlyThisServer keeps the connection to the servers of URL, where a cluster
+	// would tell of others.
+	OnlyThisServer bool
 }
 
 // Embedded reports whether the log is inside of this process, which then is its
@@ -80,8 +83,11 @@ func (l *JetStream) connect(c Config) (err error) {
 			return fmt.Errorf("embedded log: %w", err)
 		}
 	} else {
-		l.conn, err = nats.Connect(c.URL, nats.Name("corehour"), nats.MaxReconnects(-1), nats.Timeout(dialTimeout),
-			nats.ReconnectWait(reconnectWait))
+		options := []nats.Option{nats.Name("corehour"), nats.MaxReconnects(-1), nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait)}
+		if c.OnlyThisServer {
+			options = append(options, nats.IgnoreDiscoveredServers())
+		}
+		l.conn, err = nats.Connect(c.URL, options...)
 		if err != nil {
 			return unavailable("no connection to the log at NATS_URL", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -173,7 +174,7 @@ func (o *intensityOptions) client() (*client, error) {
 	}
 	c := &client{base: strings.TrimSuffix(o.url, "/"), http: &http.Client{Timeout: intensityTimeout}}
 	if o.tokenFile == "" {
-		keys, err := keysOf(o.dataDir)
+		keys, err := keysOf(filepath.Join(o.dataDir, keyFile))
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -79,7 +80,7 @@ func openService(ctx context.Context, c serviceConfig) (s *service, err error) {
 	if s.lock, err = lockDataDir(c.DataDir); err != nil {
 		return s, err
 	}
-	if s.keys, err = api.LoadOrCreateKeys(filepath.Join(c.DataDir, keyFile), rand.Reader); err != nil {
+	if s.keys, err = api.LoadOrCreateKeys(keyPath(c.Server), rand.Reader); err != nil {
 		return s, err
 	}
 	if s.db, err = database.Open(ctx, databaseConfig(c.Server)); err != nil {
@@ -106,6 +107,8 @@ func databaseConfig(c config.Server) database.Config {
 	}
 	return database.Config{Path: filepath.Join(c.DataDir, sqliteFile)}
 }
+
+func keyPath(c config.Server) string { return cmp.Or(c.TokenKey, filepath.Join(c.DataDir, keyFile)) }
 
 func logConfig(c config.Server) log.Config {
 	return log.Config{Dir: filepath.Join(c.DataDir, logDir), URL: c.NATSURL, Replicas: c.NATSReplicas}

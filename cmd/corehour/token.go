@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 func newTokenCommand() *cobra.Command {
-	var dataDir, account, org, role string
+	var dataDir, tokenKey, account, org, role string
 	var ttl time.Duration
 	cmd := &cobra.Command{
 		Use:   "token --role ROLE --account ACCOUNT",
@@ -24,7 +25,7 @@ func newTokenCommand() *cobra.Command {
 			if err := requireFlags(cmd, "role", "account"); err != nil {
 				return err
 			}
-			keys, err := keysOf(dataDir)
+			keys, err := keysOf(cmp.Or(tokenKey, filepath.Join(dataDir, keyFile)))
 			if err != nil {
 				return err
 			}
@@ -41,6 +42,7 @@ func newTokenCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&dataDir, "data-dir", "./corehour-data", "the server's data directory")
+	f.StringVar(&tokenKey, "token-key", "", "the server's token key, where it is not in its data directory")
 	f.StringVar(&role, "role", "", "provider, consumer, finance or operator")
 	f.StringVar(&account, "account", "", "the account that the token speaks for")
 	f.StringVar(&org, "org", "", "its organisation (default: the account's name)")
@@ -48,9 +50,8 @@ func newTokenCommand() *cobra.Command {
 	return cmd
 }
 
-// keysOf are the token keys of a data directory that a server has made.
-func keysOf(dataDir string) (*api.Keys, error) {
-	path := filepath.Join(dataDir, keyFile)
+// keysOf are the token keys of a file that a server has made.
+func keysOf(path string) (*api.Keys, error) {
 	if !exists(path) {
 		return nil, usage("there is no key at %s; the server makes it at its first start", path)
 	}

@@ -31,6 +31,9 @@ const (
 type Server struct {
 	// DataDir is the folder of all that is embedded, and of keys and snapshots.
 	DataDir string
+	// TokenKey is the file of the key that tokens are issued and verified with;
+	// empty is one in DataDir. The nodes of a cluster share one.
+	TokenKey string
 	// Listen is the host:port of the API; port 0 is any free one.
 	Listen string
 	// DatabaseURL is PostgreSQL; empty is SQLite in DataDir.

@@ -103,6 +103,7 @@ type Exchange struct {
 	admit    sync.RWMutex  // held for reading while a command enters the queue
 	closed   bool
 	failed   atomic.Pointer[error]
+	broken   chan struct{} // closed when failed is set
 	work     sync.WaitGroup
 	stop     context.CancelFunc
 }
@@ -113,6 +114,23 @@ type disk struct {
 	mark      mark
 	snapshots snapshotStore
 	store     projectionStore
+}
+
+func openDisk(ctx context.Context, c Config) (disk, error) {
+	d := disk{snapshots: snapshotDir(c.SnapshotDir), store: sqlStore{c.DB}}
+	projected, err := d.store.position(ctx)
+	if err != nil {
+		return d, err
+	}
+	if d.mark, err = log.OpenMark(c.MarkFile); err != nil {
+		return d, err
+	}
+	c.Log.Logger = c.Logger
+	c.Log.MustExist = projected.Sequence > 0 || d.mark.At().Sequence > 0
+	if d.log, err = log.Open(ctx, c.Log); err != nil {
+		return d, errors.Join(err, d.mark.Close())
+	}
+	return d, nil
 }
 
 func (d *disk) close() error {
@@ -159,16 +177,11 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	if err := migrate(ctx, c.DB); err != nil {
 		return nil, err
 	}
-	l, err := log.Open(ctx, c.Log)
+	d, err := openDisk(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	mark, err := log.OpenMark(c.MarkFile)
-	if err != nil {
-		l.Close()
-		return nil, err
-	}
-	x := newExchange(c, disk{log: l, mark: mark, snapshots: snapshotDir(c.SnapshotDir), store: sqlStore{c.DB}})
+	x := newExchange(c, d)
 	if err := x.recover(ctx); err != nil {
 		return nil, errors.Join(err, x.disk.close())
 	}
@@ -181,7 +194,7 @@ func newExchange(c Config, d disk) *Exchange {
 		cfg: c, disk: d, questions: newTurns(), queue: make(chan *Pending, MaxQueuedCommands),
 		acks: make(chan ack), deliveries: make(chan delivery, stagedBatches),
 		toMark: make(chan appended, stagedBatches), toApply: make(chan appended, stagedBatches),
-		draining: make(chan struct{}),
+		draining: make(chan struct{}), broken: make(chan struct{}),
 	}
 }
 
@@ -297,8 +310,13 @@ func answerAll(pending []*Pending, err error) {
 func (x *Exchange) fail(err error) {
 	if x.failed.CompareAndSwap(nil, &err) {
 		x.cfg.Logger.Error("the exchange has stopped", "error", err)
+		close(x.broken)
 	}
 }
+
+// Failed is closed when the node cannot go on: the log is not what it was, or it or
+// the node's mark cannot be written. Close then says why.
+func (x *Exchange) Failed() <-chan struct{} { return x.broken }
 
 func (x *Exchange) failure() error {
 	if err := x.failed.Load(); err != nil {

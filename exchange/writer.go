@@ -128,7 +128,7 @@ func (w *writer) acknowledged(ctx context.Context, a ack) error {
 	case a.err == nil:
 		w.delay = retryAppendMin
 		return w.handOn(ctx, w.order.acknowledged(a.batch))
-	case corehour.CodeOf(a.err) == CodeCorrupt:
+	case corehour.CodeOf(a.err) == CodeCorrupt, corehour.CodeOf(a.err) == log.CodeFailed:
 		return a.err
 	case a.attempt != a.batch.attempt || !w.order.inFlight(a.batch):
 		return nil // it was appended again meanwhile, or its commands are in another batch

@@ -105,7 +105,12 @@ var readyLine = regexp.MustCompile(`corehour is ready.* url=(\S+)`)
 // start runs a child and waits until it serves.
 func start(t *testing.T, mode, value string, env []string, args ...string) *process {
 	t.Helper()
-	p := launch(t, mode, value, env, args...)
+	return ready(t, launch(t, mode, value, env, os.Args[0], args...))
+}
+
+// ready waits until a server serves.
+func ready(t *testing.T, p *process) *process {
+	t.Helper()
 	deadline := time.After(60 * time.Second)
 	for {
 		if found := readyLine.FindStringSubmatch(p.errors()); found != nil {
@@ -122,9 +127,12 @@ func start(t *testing.T, mode, value string, env []string, args ...string) *proc
 	}
 }
 
-func launch(t *testing.T, mode, value string, env []string, args ...string) *process {
+// launch starts a child: a program, which is this one or runs it. It is killed
+// with all that it starts.
+func launch(t *testing.T, mode, value string, env []string, program string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], args...), done: make(chan struct{})}
+	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), program, args...), done: make(chan struct{})}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Env = append(append(os.Environ(), mode+"="+value), env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -160,7 +168,7 @@ func (p *process) errors() string {
 // kill ends the process at once, as a power cut would, but for what the
 // operating system has not written yet.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 	<-p.done
 }
 

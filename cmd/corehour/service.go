@@ -205,7 +205,8 @@ func (s *service) do(ctx context.Context, commands ...exchange.Command) error {
 	return nil
 }
 
-// serve answers HTTP until the context ends and requests in flight are done.
+// serve answers HTTP until the context ends, or the exchange cannot go on, and
+// requests in flight are done.
 func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	server, err := api.New(api.Config{
 		Exchange: s.exchange, Deliveries: s.providers, Metering: currentMetering{s.metering, s}, Billing: s.billing, Ledger: ledger{s},
@@ -215,6 +216,15 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.work.Go(func() {
+		select {
+		case <-s.exchange.Failed():
+			stop()
+		case <-ctx.Done():
+		}
+	})
 	return server.Serve(ctx, listener)
 }
 

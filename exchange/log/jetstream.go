@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/corehour/corehour"
 )
 
 // Config says where the log is.
@@ -20,6 +23,11 @@ type Config struct {
 	URL string
 	// Replicas is how many servers of a cluster keep each batch.
 	Replicas int
+	// Logger hears what the embedded server has to complain of; it may be nil.
+	Logger *slog.Logger
+	// MustExist refuses a log that is not there, instead of making it: whoever knows
+	// of batches sets it.
+	MustExist bool
 	// OnlyThisServer keeps the connection to the servers of URL, where a cluster
 	// would tell of others.
 	OnlyThisServer bool
@@ -52,6 +60,9 @@ const (
 	appendTimeout = 10 * time.Second
 	fetchTimeout  = 10 * time.Second
 	dialTimeout   = 5 * time.Second
+	// checkEvery is how often the embedded server is asked whether it can write,
+	// while an append waits.
+	checkEvery    = 200 * time.Millisecond
 	reconnectWait = 250 * time.Millisecond
 )
 
@@ -76,7 +87,7 @@ func Open(ctx context.Context, c Config) (*JetStream, error) {
 
 func (l *JetStream) connect(c Config) (err error) {
 	if c.Embedded() {
-		if l.server, err = startServer(c.Dir); err != nil {
+		if l.server, err = startServer(c.Dir, c.Logger); err != nil {
 			return err
 		}
 		if l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.Name("corehour")); err != nil {
@@ -99,13 +110,16 @@ func (l *JetStream) connect(c Config) (err error) {
 
 // startServer starts a NATS server inside the process: no port, every append
 // synced to disk before it is acknowledged.
-func startServer(dir string) (*server.Server, error) {
+func startServer(dir string, logger *slog.Logger) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "corehour", DontListen: true, JetStream: true, StoreDir: dir, SyncAlways: true,
 		NoSigs: true, NoLog: true, MaxPayload: embeddedMaxPayload,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("embedded log in %s: %w", dir, err)
+	}
+	if logger != nil {
+		s.SetLoggerV2(&complaints{logger}, false, false, false)
 	}
 	s.Start()
 	if !s.ReadyForConnections(startTimeout) {
@@ -119,6 +133,9 @@ func (l *JetStream) openStream(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	stream, err := l.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && c.MustExist {
+		return Corrupt(1, "there is no log, but commands of it were acknowledged or projected: it is damaged or was removed, or this is another server")
+	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: streamName, Subjects: []string{subject}, Description: "Corehour: the log of commands",
@@ -156,25 +173,45 @@ func (l *JetStream) Append(payload []byte, previous uint64, done func(error)) {
 		go done(unavailable("the log cannot be reached", err))
 		return
 	}
-	go func() {
+	go func() { done(l.outcome(future, previous+1)) }()
+}
+
+// outcome waits for what became of an append.
+func (l *JetStream) outcome(future jetstream.PubAckFuture, sequence uint64) error {
+	var check <-chan time.Time
+	if l.server != nil {
+		ticker := time.NewTicker(checkEvery)
+		defer ticker.Stop()
+		check = ticker.C
+	}
+	for {
 		select {
 		case ack := <-future.Ok():
-			if ack.Sequence != previous+1 {
-				done(Corrupt(previous+1, fmt.Sprintf("the log acknowledged the batch as %d", ack.Sequence)))
-				return
+			if ack.Sequence != sequence {
+				return Corrupt(sequence, fmt.Sprintf("the log acknowledged the batch as %d", ack.Sequence))
 			}
-			done(nil)
+			return nil
 		case err := <-future.Err():
 			var refused *jetstream.APIError
 			if errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-				err = ErrMoved
-			} else {
-				err = unavailable("the log did not acknowledge", err)
+				return ErrMoved
 			}
-			done(err)
+			return unavailable("the log did not acknowledge", err)
+		case <-check:
+			// A server that cannot write does not answer, and takes nothing more until
+			// it is started again.
+			if health := l.server.Healthz(nil); health.Error != "" {
+				return &corehour.Error{
+					Kind: corehour.KindUnavailable, Code: CodeFailed, Message: "the log cannot be written", Err: errors.New(health.Error),
+				}
+			}
 		}
-	}()
+	}
 }
+
+// CodeFailed says that the embedded log cannot be written, such as on a full disk.
+// It works again after a start, once the cause is gone.
+const CodeFailed corehour.Code = "log_failed"
 
 // At reads one batch.
 func (l *JetStream) At(ctx context.Context, sequence uint64) ([]byte, error) {

@@ -1,0 +1,25 @@
+package log
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// complaints passes on what the embedded server warns of and fails at, and none of
+// its news.
+type complaints struct{ logger *slog.Logger }
+
+func (c *complaints) Errorf(format string, v ...any) {
+	c.logger.Error("the embedded log server: " + fmt.Sprintf(format, v...))
+}
+
+// Fatalf does not end the process: who opens or appends hears that it failed.
+func (c *complaints) Fatalf(format string, v ...any) { c.Errorf(format, v...) }
+
+func (c *complaints) Warnf(format string, v ...any) {
+	c.logger.Warn("the embedded log server: " + fmt.Sprintf(format, v...))
+}
+
+func (c *complaints) Noticef(string, ...any) {}
+func (c *complaints) Debugf(string, ...any)  {}
+func (c *complaints) Tracef(string, ...any)  {}

@@ -46,9 +46,15 @@ func (x *Exchange) markAll(batches []appended) error {
 		return err
 	}
 	for i := len(batches) - 1; i >= 0; i-- {
-		if len(batches[i].pending) > 0 {
-			return x.disk.mark.Set(batches[i].at)
+		if len(batches[i].pending) == 0 {
+			continue
 		}
+		if err := x.disk.mark.Set(batches[i].at); err != nil {
+			return &corehour.Error{
+				Kind: corehour.KindUnavailable, Code: log.CodeFailed, Message: "what was acknowledged cannot be noted", Err: err,
+			}
+		}
+		return nil
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ func newRootCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServeCommand(), newDemoCommand(), newReplayCommand(), newVerifyCommand(), newTokenCommand(), newIntensityCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(), newReplayCommand(), newVerifyCommand(), newTokenCommand(), newIntensityCommand(),
+		newBenchCommand())
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
 	}

@@ -1,6 +1,6 @@
 // Command corehour is the exchange's server and its command-line client: serve
 // runs a node, demo a seeded market, replay a job log through the whole
-// pipeline; verify, token and intensity are for operators. This package wires the parts;
+// pipeline, bench measures; verify, token and intensity are for operators. This package wires the parts;
 // what they do is theirs.
 package main
 

@@ -127,6 +127,11 @@ func (b *bench) measure(ctx context.Context) error {
 	if err := b.describeMachine(); err != nil {
 		return err
 	}
+	if b.wanted(keyPostgres) {
+		if err := b.reachPostgres(ctx); err != nil {
+			return err
+		}
+	}
 	for _, m := range []struct {
 		keys    []string
 		measure func(context.Context) error
@@ -145,6 +150,11 @@ func (b *bench) measure(ctx context.Context) error {
 		if err := m.measure(ctx); err != nil {
 			return fmt.Errorf("bench: %s: %w", m.keys[0], err)
 		}
+		for _, name := range []string{scratchDurable, scratchHTTP, scratchReplay, scratchRestart} {
+			if err := os.RemoveAll(b.scratch(name)); err != nil {
+				return fmt.Errorf("bench: %w", err)
+			}
+		}
 	}
 	return nil
 }
@@ -160,7 +170,15 @@ func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.notes, "bench: "+format+"\n", args...)
 }
 
-// scratch is a directory for one measurement.
+// The directories of the measurements that write, below the scratch directory.
+const (
+	scratchDurable = "durable"
+	scratchHTTP    = "http"
+	scratchReplay  = "replay"
+	scratchRestart = "restart"
+)
+
+// scratch is the directory of one measurement.
 func (b *bench) scratch(name string) string { return filepath.Join(b.root, name) }
 
 // profiled runs the measured part of a measurement, and profiles it if asked to.

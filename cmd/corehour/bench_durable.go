@@ -72,7 +72,7 @@ func plainBid(now corehour.Instant, who, n int) exchange.PlaceBid {
 func (b *bench) measureDurable(ctx context.Context) (err error) {
 	clock := corehour.SystemClock{}
 	var projected atomic.Int64
-	e, err := b.openEngine(ctx, b.scratch("durable"), clock, func(events []corehour.Event) {
+	e, err := b.openEngine(ctx, b.scratch(scratchDurable), clock, func(events []corehour.Event) {
 		for i := range events {
 			if events[i].Type == corehour.EventBidPlaced {
 				projected.Add(1)

@@ -79,6 +79,10 @@ func (b *bench) measureHTTP(ctx context.Context) (err error) {
 // takeTurns measures the no-op and the single order.
 func (b *bench) takeTurns(ctx context.Context, site *site, noop string) error {
 	for turn := range benchTurns {
+		// What is left to project of the turn before is not the no-op's to wait for.
+		if err := caughtUp(ctx, site.service.exchange); err != nil {
+			return err
+		}
 		if b.wanted(keyNoop) {
 			b.say("%s: turn %d", keyNoop, turn+1)
 			rate, err := b.load(ctx, b.duration/benchTurns, func(who int) (*wire, error) { return dialWire(noop, "/v1/bids", site.tokens[who]) }, site.order)
@@ -158,7 +162,7 @@ type site struct {
 
 func (b *bench) openSite(ctx context.Context) (*site, error) {
 	service, err := openService(ctx, serviceConfig{
-		Server: config.Server{DataDir: b.scratch("http"), FeeBps: config.DefaultFeeBps, UsageGrace: time.Hour},
+		Server: config.Server{DataDir: b.scratch(scratchHTTP), FeeBps: config.DefaultFeeBps, UsageGrace: time.Hour},
 		Clock:  corehour.SystemClock{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 // The market of bench. All of it is drawn from one seed, so that every run has
 // the same orders.
 const (
-	benchSeed      = 7
-	benchAccounts  = 10_000 // one in benchPerProvider of them sells
-	benchProducts  = 4
-	benchRegions   = 26
-	benchCurveHour = 60
+	benchSeed     = 7
+	benchAccounts = 10_000 // one in benchPerProvider of them sells
+	benchProducts = 4
+	benchRegions  = 26
+	benchHour     = 60 // minutes
 
 	benchPerProvider = 10
 	benchPerOrg      = 10 // accounts of one organisation
@@ -99,7 +99,7 @@ func (m *benchMarket) setup() []exchange.Command {
 // hoursAhead is a whole hour after an instant.
 func hoursAhead(at corehour.Instant, hours int) corehour.Minute {
 	now := at.CeilMinute()
-	return now - now%benchCurveHour + corehour.Minute((hours+1)*benchCurveHour)
+	return now - now%benchHour + corehour.Minute((hours+1)*benchHour)
 }
 
 // offer is capacity that begins at the next hour or within two days and lasts 2 to

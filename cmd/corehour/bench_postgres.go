@@ -13,14 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/corehour/corehour"
+	"github.com/corehour/corehour/internal/database"
 )
 
 // The baseline: the order of plainBid as one transaction of PostgreSQL, on tables
 // that have what it needs and nothing else. It is given what helps it: each
 // transaction is two round trips (what does not need an answer is pipelined with
-// what does), statements are prepared, the best offer is the first of a partial
-// index, offers that another transaction holds are passed over, and every
-// connection has buyers of its own, so that no two wait for the same account.
+// what does), statements are prepared, the best offer is the first of an index
+// that a sale does not change, offers that another transaction holds are passed
+// over, and every connection has buyers of its own, so that no two wait for the
+// same account.
 const (
 	pgConnections = 64
 	pgBuyers      = 16 // of each connection
@@ -32,7 +34,8 @@ var pgTables = []string{
 	`CREATE TABLE accounts (id bigint PRIMARY KEY, available bigint NOT NULL CHECK (available >= 0), held bigint NOT NULL CHECK (held >= 0))`,
 	`CREATE TABLE offers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, product text NOT NULL, region text NOT NULL, provider text NOT NULL,
 		price bigint NOT NULL, open_units bigint NOT NULL CHECK (open_units >= 0), delivers_from bigint NOT NULL, delivers_to bigint NOT NULL) WITH (fillfactor = 50)`,
-	`CREATE INDEX offers_best ON offers (product, region, price, id) WHERE open_units > 0`,
+	// Without open_units in it, also as a condition, a sale does not touch the index.
+	`CREATE INDEX offers_best ON offers (product, region, price, id)`,
 	`CREATE TABLE bids (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account bigint NOT NULL REFERENCES accounts, client_id text NOT NULL,
 		product text NOT NULL, region text NOT NULL, units bigint NOT NULL, filled bigint NOT NULL DEFAULT 0, duration bigint NOT NULL,
 		earliest_start bigint NOT NULL, latest_end bigint NOT NULL, limit_price bigint NOT NULL, UNIQUE (account, client_id)) WITH (fillfactor = 80)`,
@@ -44,7 +47,7 @@ const (
 	pgHold = `UPDATE accounts SET available = available - $2, held = held + $2 WHERE id = $1 AND available >= $2`
 	pgBid  = `INSERT INTO bids (account, client_id, product, region, units, duration, earliest_start, latest_end, limit_price)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`
-	pgBest = `SELECT id, price FROM offers WHERE product = $1 AND region = $2 AND open_units > 0 AND open_units >= $3 AND price <= $4
+	pgBest = `SELECT id, price FROM offers WHERE product = $1 AND region = $2 AND open_units >= $3 AND price <= $4
 		AND delivers_from <= $5 AND delivers_to >= $6 ORDER BY price, id LIMIT 1 FOR UPDATE SKIP LOCKED`
 	pgFill     = `INSERT INTO fills (bid, offer, units, price, starts, ends) VALUES ($1, $2, $3, $4, $5, $6)`
 	pgSell     = `UPDATE offers SET open_units = open_units - $2 WHERE id = $1`
@@ -53,6 +56,32 @@ const (
 	pgAccounts = `INSERT INTO accounts SELECT n, $2, 0 FROM generate_series(0, $1 - 1) AS n`
 )
 
+// pgSettings are those of every connection.
+func (b *bench) pgSettings(schema string) (*pgx.ConnConfig, error) {
+	settings, err := pgx.ParseConfig(b.databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	settings.RuntimeParams["search_path"] = schema
+	settings.RuntimeParams["synchronous_commit"] = "on"
+	return settings, nil
+}
+
+// reachPostgres finds out before minutes have passed that a server is not there.
+func (b *bench) reachPostgres(ctx context.Context) error {
+	if b.databaseURL == "" {
+		return nil
+	}
+	db, err := database.Open(ctx, database.Config{URL: b.databaseURL})
+	switch {
+	case corehour.KindOf(err) == corehour.KindInvalid:
+		return &usageError{err}
+	case err != nil:
+		return err
+	}
+	return db.Close()
+}
+
 // measurePostgres runs the transactions from 64 connections. Without a URL the
 // key is null.
 func (b *bench) measurePostgres(ctx context.Context) (err error) {
@@ -60,15 +89,13 @@ func (b *bench) measurePostgres(ctx context.Context) (err error) {
 		b.say("%s: not measured, there is no --database-url", keyPostgres)
 		return nil
 	}
-	settings, err := pgx.ParseConfig(b.databaseURL)
-	if err != nil {
-		return usage("--database-url is not understood; it looks like postgres://user:password@host:5432/database")
-	}
 	var suffix [8]byte
 	_, _ = rand.Read(suffix[:]) // it never fails; it ends the program instead
 	schema := "corehour_bench_" + hex.EncodeToString(suffix[:])
-	settings.RuntimeParams["search_path"] = schema
-	settings.RuntimeParams["synchronous_commit"] = "on"
+	settings, err := b.pgSettings(schema)
+	if err != nil {
+		return err
+	}
 	admin, err := pgx.ConnectConfig(ctx, settings)
 	if err != nil {
 		return fmt.Errorf("--database-url: %w", err)

@@ -18,7 +18,7 @@ const (
 // measureReplay writes the mixed stream into a log, removes the snapshots, and
 // opens the exchange again, which then has to apply all of it.
 func (b *bench) measureReplay(ctx context.Context) error {
-	dir, clock := b.scratch("replay"), &manualClock{}
+	dir, clock := b.scratch(scratchReplay), &manualClock{}
 	b.say("%s: writing the log", keyReplay)
 	commands, hash, err := b.writeMixedLog(ctx, dir, clock)
 	if err != nil {
@@ -77,7 +77,7 @@ func (b *bench) writeMixedLog(ctx context.Context, dir string, clock *manualCloc
 // measureRestart places orders that rest, closes the exchange, which leaves a
 // snapshot, and opens it again. What the heap has grown by is what they take.
 func (b *bench) measureRestart(ctx context.Context) error {
-	dir, clock := b.scratch("restart"), &manualClock{}
+	dir, clock := b.scratch(scratchRestart), &manualClock{}
 	orders := b.size(benchOpenOrders)
 	b.say("%s: placing %d orders", keyRestart, orders)
 	if err := b.placeOpenOrders(ctx, dir, clock, orders); err != nil {

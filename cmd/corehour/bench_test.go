@@ -95,10 +95,11 @@ func TestBench_WrongUseIsOneLineThatSaysWhatIsRight(t *testing.T) {
 		{[]string{"--duration", "0s"}, "10ms to 1h"},
 		{[]string{"--divide", "0"}, "at least 1"},
 		{[]string{"--dir", "/nowhere/at/all"}, "not a directory"},
+		{[]string{"--database-url", "mysql://u:secret@h/d"}, "only postgres:// is supported"},
 		{[]string{"more"}, "unknown command"},
 	} {
 		_, stderr, code := corehourCommand(t, nil, append([]string{"bench"}, c.args...)...)
-		if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+		if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "secret") {
 			t.Errorf("%v: exit code %d: %s", c.args, code, stderr)
 		}
 	}

@@ -45,7 +45,7 @@ bench: ## benchmarks; BENCH=regexp chooses, BENCHTIME=5s runs longer
 BENCHARGS :=
 
 .PHONY: bench-json
-bench-json: ## corehour bench as JSON, beside a private PostgreSQL that syncs; BENCHARGS=--only\ KEY picks
+bench-json: ## corehour bench as JSON, beside a private PostgreSQL that syncs; BENCHARGS='--only KEY' picks
 	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/corehour
 	@COREHOUR_TEST_POSTGRES_DURABLE=1 scripts/test-services bash -c 'DATABASE_URL=$$COREHOUR_TEST_POSTGRES_URL exec bin/corehour bench --json "$$@"' bench $(BENCHARGS)
 

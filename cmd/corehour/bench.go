@@ -53,7 +53,7 @@ func newBenchCommand() *cobra.Command {
 	f.DurationVar(&o.duration, "duration", benchDuration, "how long to measure each rate (10ms to 1h)")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL to compare with (default DATABASE_URL; without one that key is null)")
 	f.StringVar(&o.dir, "dir", "", "existing directory to make the scratch directory in (default the current one)")
-	f.StringVar(&o.profiles, "profiles", "", "existing directory for a CPU profile of each measurement")
+	f.StringVar(&o.profiles, "profiles", "", "existing directory for a CPU profile of each measurement, and one of the heap")
 	f.IntVar(&o.divide, "divide", 1, "divide every size by this, for tests")
 	if err := f.MarkHidden("divide"); err != nil {
 		panic(err) // the flag is defined one line above
@@ -88,6 +88,7 @@ type bench struct {
 	notes   io.Writer
 	figures map[string]float64
 	details details
+	shares  []share
 }
 
 // run measures what is asked for and prints it. What it wrote on the way is gone
@@ -108,6 +109,7 @@ func (o *benchOptions) run(ctx context.Context, out, notes io.Writer) (err error
 		}
 		return err
 	}
+	b.describeShares()
 	if o.json {
 		return b.writeJSON(out)
 	}
@@ -181,8 +183,11 @@ const (
 // scratch is the directory of one measurement.
 func (b *bench) scratch(name string) string { return filepath.Join(b.root, name) }
 
-// profiled runs the measured part of a measurement, and profiles it if asked to.
+// profiled runs the measured part of a measurement, notes how much of the
+// processors this process had meanwhile, and profiles it if asked to.
 func (b *bench) profiled(name string, run func() error) (err error) {
+	began, used := time.Now(), processorTime()
+	defer func() { b.noteProcessors(name, processorTime()-used, time.Since(began)) }()
 	if b.profiles == "" {
 		return run()
 	}
@@ -196,4 +201,16 @@ func (b *bench) profiled(name string, run func() error) (err error) {
 	}
 	defer pprof.StopCPUProfile()
 	return run()
+}
+
+// profileHeap writes what lives, if asked to.
+func (b *bench) profileHeap(name string) error {
+	if b.profiles == "" {
+		return nil
+	}
+	file, err := os.Create(filepath.Join(b.profiles, name+".heap.pprof"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.WriteHeapProfile(file), file.Close())
 }

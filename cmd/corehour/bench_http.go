@@ -85,11 +85,14 @@ func (b *bench) takeTurns(ctx context.Context, site *site, noop string) error {
 		}
 		if b.wanted(keyNoop) {
 			b.say("%s: turn %d", keyNoop, turn+1)
-			rate, err := b.load(ctx, b.duration/benchTurns, func(who int) (*wire, error) { return dialWire(noop, "/v1/bids", site.tokens[who]) }, site.order)
+			err := b.profiled("http_noop", func() error {
+				rate, err := b.load(ctx, b.duration/benchTurns, func(who int) (*wire, error) { return dialWire(noop, "/v1/bids", site.tokens[who]) }, site.order)
+				b.figures[keyNoop] += rate / benchTurns
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			b.figures[keyNoop] += rate / benchTurns
 		}
 		if b.wanted(keySingle) {
 			b.say("%s: turn %d", keySingle, turn+1)

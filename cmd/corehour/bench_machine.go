@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -39,6 +40,40 @@ func (b *bench) describeMachine() error {
 		b.say("an fsync takes %s here: it is not real here, choose another --dir", median)
 	}
 	return nil
+}
+
+// share is how much of the processors the measured part of a measurement had. A
+// state machine that had 0.6 shared its one with others, and is as much faster.
+type share struct {
+	name       string
+	used, took time.Duration
+}
+
+func (b *bench) noteProcessors(name string, used, took time.Duration) {
+	for i := range b.shares {
+		if b.shares[i].name == name {
+			b.shares[i].used += used
+			b.shares[i].took += took
+			return
+		}
+	}
+	b.shares = append(b.shares, share{name: name, used: used, took: took})
+}
+
+func (b *bench) describeShares() {
+	for _, s := range b.shares {
+		had := s.used.Seconds() / s.took.Seconds()
+		b.detail(s.name+"_processors", round(had), "%s had %s processors while it was measured", s.name, figure(had))
+	}
+}
+
+// processorTime is what this process has used of all processors.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0 // no figure depends on it
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // probeSync is the median time of an fsync after a small append.

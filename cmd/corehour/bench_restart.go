@@ -93,7 +93,7 @@ func (b *bench) measureRestart(ctx context.Context) error {
 	}
 	took := time.Since(began)
 	grown := heapInUse() - before
-	if err := e.close(); err != nil {
+	if err := errors.Join(b.profileHeap("restart"), e.close()); err != nil {
 		return err
 	}
 	b.figures[keyRestart] = took.Seconds()

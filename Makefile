@@ -41,6 +41,14 @@ check: ## format, vet, staticcheck, the architecture's arrows, generated files
 bench: ## benchmarks; BENCH=regexp chooses, BENCHTIME=5s runs longer
 	scripts/test-services go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
 
+# Arguments of corehour bench, such as --only durable_p99_ms.
+BENCHARGS :=
+
+.PHONY: bench-json
+bench-json: ## corehour bench as JSON, beside a private PostgreSQL that syncs; BENCHARGS='--only KEY' picks
+	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/corehour
+	@COREHOUR_TEST_POSTGRES_DURABLE=1 scripts/test-services bash -c 'DATABASE_URL=$$COREHOUR_TEST_POSTGRES_URL exec bin/corehour bench --json "$$@"' bench $(BENCHARGS)
+
 # A value adds the books of 4 million orders to the tables.
 LARGE :=
 

@@ -194,8 +194,7 @@ func (s *Server) placeBid(ctx context.Context, c Caller, in *withBody[PlaceBid])
 	if err != nil {
 		return nil, err
 	}
-	out := BidPlaced{Bid: reply.Bid, BidResult: resultOf(&in.Body.value.BidTerms, &reply)}
-	return createdAt("/v1/bids/"+reply.Bid.String(), reply.Repeat, out), nil
+	return createdAt("/v1/bids/"+reply.Bid.String(), reply.Repeat, bidPlaced(&in.Body.value, &reply)), nil
 }
 
 func (s *Server) listBids(ctx context.Context, c Caller, in *struct {

@@ -16,6 +16,9 @@ import (
 type Exchange interface {
 	// Submit's error says that the exchange is away; a refusal is in the reply.
 	Submit(ctx context.Context, c exchange.Command) (exchange.Reply, error)
+	// SubmitAll's replies are those of the commands in their order. Its error says
+	// that it is not known what became of them.
+	SubmitAll(ctx context.Context, commands []exchange.Command) ([]exchange.Reply, error)
 
 	Products(ctx context.Context) ([]corehour.Product, error)
 	Regions(ctx context.Context) ([]corehour.Region, error)

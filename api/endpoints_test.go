@@ -88,7 +88,7 @@ const (
 )
 
 func endpoints() []endpoint {
-	return slices.Concat(catalogueEndpoints(), accountEndpoints(), offerEndpoints(), bidEndpoints(),
+	return slices.Concat(catalogueEndpoints(), accountEndpoints(), offerEndpoints(), bidEndpoints(), batchEndpoints(),
 		changeEndpoints(), marketEndpoints(), zoneEndpoints(), leaseEndpoints(), usageEndpoints(), documentEndpoints())
 }
 

@@ -56,6 +56,7 @@ type fakeExchange struct {
 	commands []exchange.Command
 	queries  []any
 	reply    exchange.Reply
+	replies  []exchange.Reply // of the first commands of a SubmitAll, in place of reply
 	err      error
 	queryErr error                     // of questions about the market
 	before   func(ctx context.Context) // runs in every Submit, if set
@@ -94,6 +95,20 @@ func (f *fakeExchange) Submit(ctx context.Context, c exchange.Command) (exchange
 	defer f.mu.Unlock()
 	f.commands = append(f.commands, c)
 	return f.reply, f.err
+}
+
+func (f *fakeExchange) SubmitAll(_ context.Context, commands []exchange.Command) ([]exchange.Reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commands = append(f.commands, commands...)
+	replies := make([]exchange.Reply, len(commands))
+	for i := range replies {
+		replies[i] = f.reply
+		if i < len(f.replies) {
+			replies[i] = f.replies[i]
+		}
+	}
+	return replies, f.err
 }
 
 // taken returns the commands so far and forgets them.

@@ -16,14 +16,7 @@ type PlaceBidGroup struct {
 }
 
 func (b *PlaceBidGroup) check(c *checker) {
-	for i := range b.Bids {
-		if len(c.found) < MaxFieldProblems {
-			c.within = item("bids", i)
-			b.Bids[i].check(c)
-		}
-	}
-	c.found = c.found[:min(len(c.found), MaxFieldProblems)]
-	c.within = ""
+	c.each("bids", len(b.Bids), func(i int) { b.Bids[i].check(c) })
 }
 
 // item is the name of one of a list.

@@ -135,9 +135,7 @@ func (s *Server) placeOffer(ctx context.Context, c Caller, in *withBody[PlaceOff
 	if err != nil {
 		return nil, err
 	}
-	out := OfferPlaced{Offer: reply.Offer, Status: statusOfOrder(reply.Closed), Units: b.Units, Closed: reply.Closed}
-	out.Fills, _ = fillsOf(reply.Fills)
-	return createdAt("/v1/offers/"+reply.Offer.String(), reply.Repeat, out), nil
+	return createdAt("/v1/offers/"+reply.Offer.String(), reply.Repeat, offerPlaced(b, &reply)), nil
 }
 
 func statusOfOrder(closed corehour.CloseReason) exchange.OrderStatus {

@@ -68,6 +68,7 @@ func (s *Server) document() {
 	s.registerOffers()
 	s.registerBids()
 	s.registerGroups()
+	s.registerBatches()
 	s.registerAmendments()
 	s.registerCancellations()
 	s.registerQuotes()

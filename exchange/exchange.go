@@ -237,39 +237,14 @@ func (x *Exchange) Submit(ctx context.Context, cmd Command) (Reply, error) {
 // Enqueue hands a command to the log without waiting for the answer. Commands
 // that one goroutine enqueues are applied in that order.
 func (x *Exchange) Enqueue(ctx context.Context, cmd Command) (*Pending, error) {
-	body := marshal(cmd)
-	if len(body) > MaxCommandBytes {
-		return nil, corehour.Errorf(corehour.KindTooLarge, "command_too_large", "a command has at most %d bytes", MaxCommandBytes)
-	}
-	// What is applied is what the log will say, so the command is read back here:
-	// one that would not decode at the next start must not get in.
-	decoded, err := decodeCommand(cmd.kind(), body)
+	p, err := x.prepare(cmd)
 	if err != nil {
-		return nil, corehour.Errorf(corehour.KindInvalid, corehour.CodeInvalid, "the request holds text that is not UTF-8")
+		return nil, err
 	}
-	p := &Pending{cmd: decoded, done: make(chan outcome, 1), entry: log.Entry{
-		Kind: uint8(cmd.kind()), At: corehour.InstantOf(x.cfg.Clock.Now()), Body: body,
-	}}
-	return p, x.enqueue(ctx, p)
-}
-
-func (x *Exchange) enqueue(ctx context.Context, p *Pending) error {
-	x.admit.RLock()
-	defer x.admit.RUnlock()
-	if x.closed {
-		return errStopping
+	if err := x.enqueue(ctx, p); err != nil {
+		return nil, err
 	}
-	if err := x.failure(); err != nil {
-		return err
-	}
-	select {
-	case x.queue <- p:
-		return nil
-	case <-x.draining:
-		return errStopping
-	case <-ctx.Done():
-		return unavailable("the exchange is busy", ctx.Err())
-	}
+	return p, nil
 }
 
 var errStopping = corehour.Errorf(corehour.KindUnavailable, corehour.CodeUnavailable, "the exchange is stopping")

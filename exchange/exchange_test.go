@@ -121,13 +121,17 @@ var day = corehour.InstantOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).FloorM
 // market opens a product, a region, a provider with an offer and a consumer with funds.
 func market(t testing.TB, x *exchange.Exchange) {
 	t.Helper()
-	submit(t, x,
+	submit(t, x, marketCommands()...)
+}
+
+func marketCommands() []exchange.Command {
+	return []exchange.Command{
 		exchange.DefineProduct{Product: corehour.Product{ID: "cpu", Unit: "one vCPU"}},
 		exchange.DefineRegion{Region: corehour.Region{ID: "r1", Country: "FI", Continent: "europe", Zone: "FI"}},
 		exchange.OpenAccount{Account: "p", Org: "p"}, exchange.OpenAccount{Account: "c", Org: "c"},
 		exchange.Deposit{Account: "c", Amount: 1000 * corehour.NanoPerUnit, Reference: "w"},
 		exchange.PlaceOffer{Product: "cpu", Provider: "p", Region: "r1", Units: 1000, To: day.Add(1440), Price: 50_000_000},
-	)
+	}
 }
 
 func aBid(client string, units corehour.Units) exchange.PlaceBid {

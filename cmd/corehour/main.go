@@ -1,6 +1,6 @@
 // Command corehour is the exchange's server and its command-line client: serve
 // runs a node, demo a seeded market, replay a job log through the whole
-// pipeline; verify, token and intensity are for operators. This package wires the parts;
+// pipeline, bench measures; verify, token and intensity are for operators. This package wires the parts;
 // what they do is theirs.
 package main
 
@@ -58,7 +58,8 @@ func newRootCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServeCommand(), newDemoCommand(), newReplayCommand(), newVerifyCommand(), newLogCommand(), newTokenCommand(), newIntensityCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(), newReplayCommand(), newVerifyCommand(), newLogCommand(), newTokenCommand(),
+		newIntensityCommand(), newBenchCommand())
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
 	}

@@ -1,5 +1,7 @@
 package corehour
 
+import "fmt"
+
 // Limits bound what one account may do. Zero is no limit.
 type Limits struct {
 	// OrderUnits is the most units of one order.
@@ -39,6 +41,16 @@ const (
 	HaltAccount  HaltScope = "account"  // an account places no orders
 	HaltProvider HaltScope = "provider" // the offers of an account are not for sale
 )
+
+// UnmarshalText reads a scope's name.
+func (s *HaltScope) UnmarshalText(b []byte) error {
+	switch scope := HaltScope(b); scope {
+	case HaltExchange, HaltProduct, HaltAccount, HaltProvider:
+		*s = scope
+		return nil
+	}
+	return fmt.Errorf("unknown scope %.40q", b)
+}
 
 // Halt is a stop of trading that is in force. Name is the product or the account,
 // empty for the whole exchange; By is who asked for it, and Operator says that it

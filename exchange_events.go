@@ -22,6 +22,12 @@ const (
 	EventIntensitySet   EventType = "exchange.intensity.set.v1"
 	EventBidAmended     EventType = "exchange.bid.amended.v1"
 	EventOfferAmended   EventType = "exchange.offer.amended.v1"
+	EventCreditSet      EventType = "exchange.credit.set.v1"
+	EventLimitsSet      EventType = "exchange.limits.set.v1"
+	EventTradingHalted  EventType = "exchange.trading.halted.v1"
+	EventTradingResumed EventType = "exchange.trading.resumed.v1"
+	EventSessionOpened  EventType = "exchange.session.opened.v1"
+	EventSessionClosed  EventType = "exchange.session.closed.v1"
 )
 
 // FeeSet is the exchange's share of every later lease.

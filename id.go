@@ -19,6 +19,8 @@ type (
 	RegionID string
 	// ZoneID names an electricity grid zone, such as FI.
 	ZoneID string
+	// SessionID names a session of an account, such as desk-1.
+	SessionID string
 )
 
 // Numbers that the exchange issues, rising in the order of the log. Zero is none.

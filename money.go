@@ -93,6 +93,15 @@ func (p Price) OnTick() bool { return p%Tick == 0 }
 // FloorToTick rounds a non-negative price down to the tick.
 func (p Price) FloorToTick() Price { return p - p%Tick }
 
+// Within reports whether a price differs from a reference by at most a share of the
+// reference, exactly: |p - reference| x 10000 <= reference x share.
+func (p Price) Within(reference Price, share BasisPoints) bool {
+	distance := max(p, reference) - min(p, reference)
+	hi, lo := bits.Mul64(uint64(distance), uint64(WholeShare))
+	mostHi, mostLo := bits.Mul64(uint64(reference), uint64(share))
+	return hi < mostHi || hi == mostHi && lo <= mostLo
+}
+
 // Cost is what units at a price cost over a duration, rounded down to the
 // nano-unit: price x units x minutes / 60. It is superadditive (the cost of the
 // parts never exceeds the cost of the whole), so a hold taken for a whole order

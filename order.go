@@ -26,9 +26,11 @@ type Offer struct {
 	// TakeOrPay is the share of a lease billed even if unused.
 	TakeOrPay BasisPoints `json:"take_or_pay_bps"`
 	// PostOnly offers are refused where they would trade at once.
-	PostOnly bool    `json:"post_only,omitempty"`
-	ClientID string  `json:"client_id,omitempty"`
-	PlacedAt Instant `json:"placed_at"`
+	PostOnly bool   `json:"post_only,omitempty"`
+	ClientID string `json:"client_id,omitempty"`
+	// Session takes the offer back when it ends.
+	Session  SessionID `json:"session,omitempty"`
+	PlacedAt Instant   `json:"placed_at"`
 }
 
 // Bid is a consumer's need as it was placed.
@@ -74,7 +76,9 @@ type Bid struct {
 	// ExpiresAt ends a gtt bid.
 	ExpiresAt Instant `json:"expires_at,omitzero"`
 	ClientID  string  `json:"client_id,omitempty"`
-	PlacedAt  Instant `json:"placed_at"`
+	// Session takes the bid back when it ends.
+	Session  SessionID `json:"session,omitempty"`
+	PlacedAt Instant   `json:"placed_at"`
 }
 
 // Allowed is a set given by what is in it or what is not. Deny wins over Allow.
@@ -143,4 +147,6 @@ const (
 	CloseUnfilled      CloseReason = "unfilled"       // the rest of an ioc or fok bid
 	CloseMaxLeases     CloseReason = "max_leases"     // it became as many leases as it allows
 	CloseSiblingFilled CloseReason = "sibling_filled" // another bid of its exclusive group filled completely
+	CloseHalted        CloseReason = "halted"         // a halt took it back
+	CloseSessionEnded  CloseReason = "session_ended"  // the session that it was placed in is over
 )

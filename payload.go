@@ -47,6 +47,18 @@ func payloadOf(t EventType) any {
 		return new(BidAmended)
 	case EventOfferAmended:
 		return new(OfferAmended)
+	case EventCreditSet:
+		return new(CreditSet)
+	case EventLimitsSet:
+		return new(LimitsSet)
+	case EventTradingHalted:
+		return new(Halt)
+	case EventTradingResumed:
+		return new(TradingResumed)
+	case EventSessionOpened:
+		return new(SessionOpened)
+	case EventSessionClosed:
+		return new(SessionClosed)
 	case EventUsageAccepted:
 		return new(UsageAccepted)
 	case EventUsageClosed:

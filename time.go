@@ -15,6 +15,9 @@ type Minute int64
 // Minutes is a duration of delivery in whole minutes.
 type Minutes int64
 
+// Seconds is a duration in whole seconds, such as the patience of a session.
+type Seconds int64
+
 // Scales and limits of time.
 const (
 	MicrosPerSecond Instant = 1_000_000
@@ -52,6 +55,19 @@ func (i Instant) FloorMinute() Minute {
 	}
 	return Minute(m)
 }
+
+// Day is the number of the UTC day since the Unix epoch that the instant is in.
+func (i Instant) Day() int64 {
+	const microsPerDay = Instant(MinutesPerDay) * MicrosPerMinute
+	day := int64(i / microsPerDay)
+	if i%microsPerDay < 0 {
+		day--
+	}
+	return day
+}
+
+// Instant is the duration in microseconds, to be added to an instant.
+func (s Seconds) Instant() Instant { return Instant(s) * MicrosPerSecond }
 
 func (i Instant) String() string { return i.Time().Format("2006-01-02T15:04:05.999999Z07:00") }
 

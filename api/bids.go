@@ -11,7 +11,8 @@ import (
 // PlaceBid is the body of POST /v1/bids.
 type PlaceBid struct {
 	BidTerms
-	ClientID string `json:"client_id,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" doc:"Your name for this bid. With the same name it is placed once." example:"job-4711"`
+	ClientID string             `json:"client_id,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" doc:"Your name for this bid. With the same name it is placed once." example:"job-4711"`
+	Session  corehour.SessionID `json:"session,omitempty" maxLength:"64" doc:"The open session that takes it back when it ends; none if not given." example:"desk-1"`
 }
 
 // BidTerms are what a bid asks for, also one of a group and one that is only
@@ -86,7 +87,7 @@ func (b *BidTerms) check(c *checker) {
 
 func (b *PlaceBid) command(consumer corehour.AccountID) exchange.PlaceBid {
 	c := b.BidTerms.command(consumer)
-	c.ClientID = b.ClientID
+	c.ClientID, c.Session = b.ClientID, b.Session
 	return c
 }
 

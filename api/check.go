@@ -47,6 +47,13 @@ func (c *checker) amount(field string, m corehour.Money) {
 	}
 }
 
+// amountOrNone checks an amount that may be zero.
+func (c *checker) amountOrNone(field string, m corehour.Money) {
+	if m < 0 || m > corehour.MaxMoney {
+		c.add(exchange.CodeOutOfRange, field, "expected 0 to %s", corehour.MaxMoney)
+	}
+}
+
 func (c *checker) carbon(field string, r corehour.CarbonRate) {
 	if r < 0 || r > corehour.MaxCarbonRate {
 		c.add(exchange.CodeOutOfRange, field, "expected 0 to %s", corehour.MaxCarbonRate)

@@ -31,6 +31,11 @@ type Exchange interface {
 	Lease(ctx context.Context, id corehour.LeaseID) (exchange.LeaseView, error)
 	Leases(ctx context.Context, q exchange.LeaseQuery) ([]exchange.LeaseView, error)
 
+	Limits(ctx context.Context, id corehour.AccountID) (exchange.LimitsView, error)
+	DefaultLimits(ctx context.Context) (corehour.Limits, error)
+	Halts(ctx context.Context) ([]corehour.Halt, error)
+	Sessions(ctx context.Context, id corehour.AccountID) ([]exchange.SessionView, error)
+
 	Zones(ctx context.Context) ([]corehour.Zone, error)
 	Intensity(ctx context.Context, zone corehour.ZoneID) (exchange.IntensityCurve, error)
 	// Explain and ExplainOpen change nothing. Their errors name the command's field.

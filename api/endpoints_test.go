@@ -89,7 +89,8 @@ const (
 
 func endpoints() []endpoint {
 	return slices.Concat(catalogueEndpoints(), accountEndpoints(), offerEndpoints(), bidEndpoints(), batchEndpoints(),
-		changeEndpoints(), marketEndpoints(), zoneEndpoints(), leaseEndpoints(), usageEndpoints(), documentEndpoints())
+		changeEndpoints(), limitEndpoints(), haltEndpoints(), sessionEndpoints(), marketEndpoints(), zoneEndpoints(),
+		leaseEndpoints(), usageEndpoints(), documentEndpoints())
 }
 
 func (e *endpoint) url() string {

@@ -11,8 +11,9 @@ import (
 
 // PlaceBidGroup is the body of POST /v1/bid-groups.
 type PlaceBidGroup struct {
-	Bids     []BidTerms `json:"bids" minItems:"2" maxItems:"16" doc:"2 to 16 bids of which one is to fill, in the order in which they are tried."`
-	ClientID string     `json:"client_id,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" doc:"Your name for this group, unlike those of your bids. With the same name it is placed once." example:"either-4711"`
+	Bids     []BidTerms         `json:"bids" minItems:"2" maxItems:"16" doc:"2 to 16 bids of which one is to fill, in the order in which they are tried."`
+	ClientID string             `json:"client_id,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" doc:"Your name for this group, unlike those of your bids. With the same name it is placed once." example:"either-4711"`
+	Session  corehour.SessionID `json:"session,omitempty" maxLength:"64" doc:"The open session that takes them back when it ends; none if not given." example:"desk-1"`
 }
 
 func (b *PlaceBidGroup) check(c *checker) {
@@ -48,7 +49,7 @@ func (s *Server) registerGroups() {
 
 func (s *Server) placeBidGroup(ctx context.Context, c Caller, in *withBody[PlaceBidGroup]) (*created[BidGroupPlaced], error) {
 	b := &in.Body.value
-	command := exchange.PlaceBidGroup{Consumer: c.Account, ClientID: b.ClientID}
+	command := exchange.PlaceBidGroup{Consumer: c.Account, ClientID: b.ClientID, Session: b.Session}
 	for i := range b.Bids {
 		command.Bids = append(command.Bids, b.Bids[i].command(c.Account))
 	}

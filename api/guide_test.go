@@ -32,6 +32,7 @@ func TestGuide_ErrorTableIsThatOfTheCode(t *testing.T) {
 		exchange.CodeOffTick, exchange.CodeWindowTooShort, exchange.CodeWindowPassed, exchange.CodeExpired, exchange.CodeInsufficientFunds,
 		exchange.CodeTooLarge, exchange.CodeTooMany, exchange.CodeClosed, exchange.CodeWrongStatus, exchange.CodeChargeGap, exchange.CodeChargeTooLarge,
 		exchange.CodeUnknownZone, exchange.CodeWouldTrade, exchange.CodeSold, exchange.CodePiecesTaken, exchange.CodeExclusive,
+		exchange.CodeOrderUnitsLimit, exchange.CodeOrderNotionalLimit, exchange.CodePriceCollar,
 		CodeUnknownField, CodeDuplicateField, CodeMissingField, corehour.CodeInvalid, corehour.CodeTooManyItems,
 	} {
 		rejected[code] = statusOf(corehour.KindRejected, code)

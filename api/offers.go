@@ -26,6 +26,7 @@ type PlaceOffer struct {
 	TakeOrPay     corehour.BasisPoints `json:"take_or_pay_bps,omitempty" minimum:"0" maximum:"10000" doc:"The share of a lease that is billed even if unused, in ten-thousandths." example:"0"`
 	PostOnly      bool                 `json:"post_only,omitempty" doc:"Refuse it with would_trade, rather than let it fill a waiting bid at once." example:"false"`
 	ClientID      string               `json:"client_id,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" doc:"Your name for this offer. With the same name it is placed once." example:"batch-2026-03"`
+	Session       corehour.SessionID   `json:"session,omitempty" maxLength:"64" doc:"The open session that takes it back when it ends; none if not given." example:"desk-1"`
 }
 
 func (b *PlaceOffer) check(c *checker) {
@@ -53,6 +54,7 @@ func (b *PlaceOffer) command(provider corehour.AccountID) exchange.PlaceOffer {
 		Product: b.Product, Provider: provider, Region: b.Region, Units: b.Units, From: b.From, To: b.To,
 		Price: b.Price, Energy: b.Energy, Zone: b.Zone, SLA: b.SLA, Interruptible: b.Interruptible,
 		MinFill: b.MinFill, MinDuration: b.MinDuration, TakeOrPay: b.TakeOrPay, PostOnly: b.PostOnly, ClientID: b.ClientID,
+		Session: b.Session,
 	}
 	if b.Carbon != nil {
 		c.Carbon = *b.Carbon
@@ -173,10 +175,10 @@ func (s *Server) listOffers(ctx context.Context, c Caller, in *struct {
 	return &pageOutput[exchange.OfferView]{Body: pageOf(items, in.limit(), func(o exchange.OfferView) string { return o.ID.String() })}, nil
 }
 
-// hideClientID takes out what only an offer's own provider need know.
+// hideClientID takes out what only an offer's own provider need know, its session too.
 func (c *Caller) hideClientID(o *exchange.OfferView) {
 	if !c.readsAll() && o.Provider != c.Account {
-		o.ClientID = ""
+		o.ClientID, o.Session = "", ""
 	}
 }
 

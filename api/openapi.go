@@ -28,6 +28,9 @@ Amounts and prices are decimal strings, times are RFC 3339, identifiers look lik
 var apiTags = []*huma.Tag{
 	{Name: "catalogue", Description: "What is traded, and where it can run."},
 	{Name: "accounts", Description: "Accounts and their funds."},
+	{Name: "limits", Description: "What bounds an account: its credit and its limits."},
+	{Name: "halts", Description: "Kill switches, trading halts and their end."},
+	{Name: "sessions", Description: "Orders that are taken back when nobody is there any more."},
 	{Name: "offers", Description: "Capacity for sale."},
 	{Name: "bids", Description: "Needs for capacity."},
 	{Name: "market", Description: "What is offered and sought, by price, region and hour."},
@@ -65,6 +68,9 @@ func (s *Server) document() {
 	})
 	s.registerCatalogue()
 	s.registerAccounts()
+	s.registerLimits()
+	s.registerHalts()
+	s.registerSessions()
 	s.registerOffers()
 	s.registerBids()
 	s.registerGroups()

@@ -113,10 +113,22 @@ var codeStatus = map[corehour.Code]int{
 	exchange.CodeSold:          http.StatusConflict,
 	exchange.CodePiecesTaken:   http.StatusConflict,
 
+	exchange.CodeSessionExists: http.StatusConflict,
+
+	// Limits that depend on what has happened before, and halts: not now.
+	exchange.CodeOpenOrdersLimit: http.StatusConflict,
+	exchange.CodeDailySpendLimit: http.StatusConflict,
+	exchange.CodeTradingHalted:   http.StatusConflict,
+	exchange.CodeAccountHalted:   http.StatusConflict,
+	exchange.CodeProviderHalted:  http.StatusConflict,
+	exchange.CodeOrderRateLimit:  http.StatusTooManyRequests,
+	exchange.CodeNotYours:        http.StatusForbidden,
+
 	// Rejections that name something that is not there.
-	exchange.CodeUnknownOffer: http.StatusNotFound,
-	exchange.CodeUnknownBid:   http.StatusNotFound,
-	exchange.CodeUnknownLease: http.StatusNotFound,
+	exchange.CodeUnknownSession: http.StatusNotFound,
+	exchange.CodeUnknownOffer:   http.StatusNotFound,
+	exchange.CodeUnknownBid:     http.StatusNotFound,
+	exchange.CodeUnknownLease:   http.StatusNotFound,
 
 	// Deposit and try again.
 	exchange.CodeInsufficientFunds: http.StatusPaymentRequired,

@@ -70,6 +70,9 @@ func scalarSchemas() map[reflect.Type]huma.Schema {
 		reflect.TypeFor[corehour.ProductID]():   name("A product's name.", "cpu.standard"),
 		reflect.TypeFor[corehour.RegionID]():    name("A region's name.", "europe-north1"),
 		reflect.TypeFor[corehour.ZoneID]():      name("A grid zone's name.", "FI"),
+		reflect.TypeFor[corehour.SessionID]():   name("A session's name.", "desk-1"),
+		reflect.TypeFor[corehour.HaltScope](): oneOf("What a halt stops.", string(corehour.HaltExchange), string(corehour.HaltProduct),
+			string(corehour.HaltAccount), string(corehour.HaltProvider)),
 		reflect.TypeFor[corehour.SLA]():         oneOf("A tier of service, in rising order.", "basic", "standard", "premium"),
 		reflect.TypeFor[corehour.TimeInForce](): oneOf("How long a bid stays open.", "gtc", "gtt", "ioc", "fok"),
 		reflect.TypeFor[exchange.OrderStatus](): oneOf("Whether an order is still in the book.",
@@ -84,7 +87,7 @@ func scalarSchemas() map[reflect.Type]huma.Schema {
 		reflect.TypeFor[corehour.CloseReason](): oneOf("Why an order is no longer open.",
 			string(corehour.CloseFilled), string(corehour.CloseCancelled), string(corehour.CloseExpired),
 			string(corehour.CloseWindowPassed), string(corehour.CloseUnfilled), string(corehour.CloseMaxLeases),
-			string(corehour.CloseSiblingFilled)),
+			string(corehour.CloseSiblingFilled), string(corehour.CloseHalted), string(corehour.CloseSessionEnded)),
 		reflect.TypeFor[billing.Period](): matching(`^[0-9]{4}-(0[1-9]|1[0-2])$`, "A UTC calendar month.", "2026-03"),
 		reflect.TypeFor[billing.Amount](): matching(`^-?[0-9]+\.[0-9]{2,9}$`, "An amount of the exchange's currency, of any size.", "12.50"),
 		reflect.TypeFor[corehour.Code]():  matching(`^[a-z][a-z0-9_]*$`, "A stable, machine-readable code.", "insufficient_funds"),
@@ -123,6 +126,8 @@ func newRegistry() huma.Registry {
 	alias[corehour.ProductID](r)
 	alias[corehour.RegionID](r)
 	alias[corehour.ZoneID](r)
+	alias[corehour.SessionID](r)
+	alias[corehour.HaltScope](r)
 	alias[corehour.SLA](r)
 	alias[corehour.TimeInForce](r)
 	alias[exchange.OrderStatus](r)

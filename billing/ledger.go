@@ -17,7 +17,9 @@ import (
 // owes (available, held) and earns (fees) has positive balances, and the cash it
 // keeps for that has a negative one of the same size. So every transaction and
 // the whole ledger sum to zero, and a participant's balances read as the
-// exchange's state machine has them.
+// exchange's state machine has them. An account with credit may have less than
+// nothing available: it owes that. Where others were paid out what it owes, cash
+// has a positive balance: the exchange has advanced it.
 const (
 	AccountCash = "cash"
 	AccountFees = "fees"

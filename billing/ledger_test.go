@@ -175,3 +175,34 @@ func TestLedger_CashMayExceedTheRangeOfMoney(t *testing.T) {
 		}
 	})
 }
+
+// An account with credit owes what it has not paid, and its provider may be paid
+// out before it does: then available is below zero, and so is what the exchange has.
+func TestLedger_CreditTakesAvailableAndCashBelowZero(t *testing.T) {
+	testenv.Databases(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		w.open("acme", "Acme", corehour.NanoPerUnit/100)
+		w.open("norge", "Norge", 0)
+		w.publish(&w.exchange, corehour.EventCreditSet, "acme", corehour.CreditSet{Account: "acme", Limit: corehour.NanoPerUnit})
+		id := w.match(standardLease("acme", "norge"))
+		l := w.leases[id]
+		w.end(id, corehour.StatusCompleted, l.End.Instant())
+		for hour := range 3 {
+			w.use(id, hour, 2*corehour.CPUHour/2)
+		}
+		w.closeUsage(id)
+		w.run()
+		paid := w.funds["norge"].Available
+		w.funds["norge"].Available = 0
+		w.publish(&w.exchange, corehour.EventFundsPaidOut, "norge", corehour.FundsMoved{Account: "norge", Amount: paid, Reference: "out"})
+		w.deliverAll()
+		w.checkBooks()
+		available, err := w.service.Balance(w.ctx, AvailableAccount("acme"))
+		w.must(err)
+		cash, err := w.service.Balance(w.ctx, AccountCash)
+		w.must(err)
+		if w.funds["acme"].Available >= 0 || !available.negative() || available != AmountOf(w.funds["acme"].Available) || cash.negative() || cash.IsZero() {
+			t.Errorf("acme has %s, by its events %s; cash stands at %s after %s was paid out", w.funds["acme"].Available, available, cash, paid)
+		}
+	})
+}

@@ -48,14 +48,40 @@ func (s *State) amendBid(c AmendBid) Reply {
 	if refusal := s.checkTerms(&next, next.nextPiece()); refusal.Rejected() {
 		return refusal
 	}
-	hold, refusal := worstCase(&next.Bid, next.open, next.left, s.accountNamed[b.Consumer].available+b.hold)
+	if refusal := s.trades(s.productNamed[b.Product]); refusal.Rejected() {
+		return refusal
+	}
+	// Who owes more than its credit, since that was lowered, may still hold less.
+	consumer := s.accountNamed[b.Consumer]
+	hold, refusal := worstCase(&next.Bid, next.open, next.left, max(consumer.funds(), 0)+b.hold)
 	if refusal.Rejected() {
 		return refusal
 	}
 	if !other {
 		return s.reduceBid(b, &next, hold)
 	}
-	return s.replaceBid(b, &next, hold)
+	limits := s.limitsOf(consumer)
+	if refusal := s.amendable(limits, consumer, &next.Bid, hold-b.hold); refusal.Rejected() {
+		return refusal
+	}
+	reply := s.replaceBid(b, &next, hold)
+	if !reply.Rejected() {
+		s.counted(limits, consumer)
+	}
+	return reply
+}
+
+// amendable refuses new terms, other than fewer units, of an account that is halted
+// or where they go beyond its limits.
+func (s *State) amendable(l *corehour.Limits, consumer *account, next *corehour.Bid, more corehour.Money) Reply {
+	refusal := consumer.places()
+	if l == nil || refusal.Rejected() {
+		return refusal
+	}
+	if refusal = s.bidWithin(l, next); refusal.Rejected() {
+		return refusal
+	}
+	return s.withinLimits(l, consumer, request{hold: more})
 }
 
 // amend sets the terms that a command names: whether that is fewer units, and
@@ -151,10 +177,11 @@ func (s *State) replaceBid(b, next *bid, hold corehour.Money) Reply {
 // amended takes over new terms and moves the hold with them.
 func (s *State) amended(b, next *bid, hold corehour.Money) {
 	change := hold - b.hold
-	if change > 0 {
-		s.accountNamed[b.Consumer].hold(change)
+	consumer := s.accountNamed[b.Consumer]
+	if consumer.bidding += change; change > 0 {
+		consumer.hold(change)
 	} else {
-		s.accountNamed[b.Consumer].release(-change)
+		consumer.release(-change)
 	}
 	*b = *next
 	b.hold = hold
@@ -185,8 +212,20 @@ func (s *State) amendOffer(c AmendOffer) Reply {
 	if refusal := s.checkOffer(&next); refusal.Rejected() {
 		return refusal
 	}
+	if refusal := s.trades(s.productNamed[o.Product]); refusal.Rejected() {
+		return refusal
+	}
 	if other {
-		return s.replaceOffer(o, next)
+		provider := s.accountNamed[o.Provider]
+		limits := s.limitsOf(provider)
+		if refusal := s.sellable(limits, provider, &next, 0); refusal.Rejected() {
+			return refusal
+		}
+		reply := s.replaceOffer(o, next)
+		if !reply.Rejected() {
+			s.counted(limits, provider)
+		}
+		return reply
 	}
 	if !s.bookOf(o.Product).ReduceOffer(s.startable(), o.ref, next.Units) {
 		return sold()

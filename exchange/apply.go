@@ -26,7 +26,9 @@ func (s *State) apply(at corehour.Instant, cmd Command, body []byte) Reply {
 		return reject(CodeTooMany, "client_id", "the exchange keeps no more client ids and references")
 	}
 	reply := s.execute(cmd)
-	s.keep(key, body, reply)
+	if !reply.passing() {
+		s.keep(key, body, reply)
+	}
 	return reply
 }
 
@@ -76,6 +78,20 @@ func (s *State) execute(cmd Command) Reply {
 		return s.amendOffer(c)
 	case CancelAll:
 		return s.cancelAll(c)
+	case SetCredit:
+		return s.setCredit(c)
+	case SetLimits:
+		return s.setLimits(c)
+	case Halt:
+		return s.haltTrading(c)
+	case Resume:
+		return s.resumeTrading(c)
+	case OpenSession:
+		return s.openSession(c)
+	case Heartbeat:
+		return s.heartbeat(c)
+	case CloseSession:
+		return s.closeSession(c)
 	}
 	panic(fmt.Sprintf("exchange: command %T has no execution", cmd))
 }
@@ -90,12 +106,13 @@ type deadline struct {
 type deadlineKind uint8
 
 // The kinds are in the order in which they happen at one instant: leases end and
-// bids leave before offers do.
+// bids leave before offers do, and what a session still has then goes last.
 const (
 	leaseEnds deadlineKind = iota
 	bidExpires
 	bidWindowPasses
 	offerWindowPasses
+	sessionTimesOut
 )
 
 // deadlines is a heap by (instant, kind, id). What has been settled or cancelled
@@ -153,6 +170,8 @@ func (s *State) advance(to corehour.Instant) {
 			if o := s.offers[corehour.OfferID(due.id)]; o != nil && offerDeadline(o) == due.at {
 				s.closeOffer(o, corehour.CloseWindowPassed)
 			}
+		case sessionTimesOut:
+			s.sessionIsDue(due)
 		}
 	}
 	s.now = max(s.now, to)

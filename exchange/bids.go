@@ -16,11 +16,36 @@ func (s *State) placeBid(c PlaceBid) Reply {
 	case len(s.bids) >= MaxOpenBids:
 		return noRoomForBids()
 	}
-	hold, refusal := worstCase(&b.Bid, b.open, b.left, s.accountNamed[b.Consumer].available)
+	consumer := s.accountNamed[b.Consumer]
+	if refusal := consumer.places(); refusal.Rejected() {
+		return refusal
+	}
+	hold, refusal := worstCase(&b.Bid, b.open, b.left, consumer.funds())
 	if refusal.Rejected() {
 		return refusal
 	}
-	return s.enter(b, entry, hold)
+	limits := s.limitsOf(consumer)
+	if limits != nil {
+		if refusal = s.bidWithin(limits, &b.Bid); !refusal.Rejected() {
+			refusal = s.withinLimits(limits, consumer, request{orders: b.wouldRest(), hold: hold})
+		}
+		if refusal.Rejected() {
+			return refusal
+		}
+	}
+	reply := s.enter(b, entry, hold)
+	if !reply.Rejected() {
+		s.counted(limits, consumer)
+	}
+	return reply
+}
+
+// wouldRest is 1 for a bid that may stay in the book, 0 for one that never does.
+func (b *bid) wouldRest() int {
+	if b.TimeInForce == corehour.GoodTillCancelled || b.TimeInForce == corehour.GoodTillTime {
+		return 1
+	}
+	return 0
 }
 
 func noRoomForBids() Reply {
@@ -51,7 +76,9 @@ func (s *State) enter(b *bid, entry orderbook.Bid, hold corehour.Money) Reply {
 	}
 	s.lastBid++
 	s.lastArrival++
-	s.accountNamed[b.Consumer].hold(hold)
+	consumer := s.accountNamed[b.Consumer]
+	consumer.hold(hold)
+	consumer.bidding += hold
 	s.listBid(b)
 	s.emit(corehour.EventBidPlaced, b.ID.String(), corehour.BidPlaced{Bid: b.Bid, Hold: hold})
 	reply := Reply{Bid: b.ID}
@@ -147,7 +174,9 @@ func (s *State) closeBid(b *bid, reason corehour.CloseReason) {
 func (s *State) endBid(b *bid, reason corehour.CloseReason) {
 	released := b.hold
 	b.hold = 0
-	s.accountNamed[b.Consumer].release(released)
+	consumer := s.accountNamed[b.Consumer]
+	consumer.release(released)
+	consumer.bidding -= released
 	s.unlistBid(b)
 	s.emit(corehour.EventBidClosed, b.ID.String(), corehour.BidClosed{
 		Bid: b.ID, Consumer: b.Consumer, Reason: reason, Open: b.open, Left: b.left, Released: released,

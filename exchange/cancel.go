@@ -1,6 +1,10 @@
 package exchange
 
-import "github.com/corehour/corehour"
+import (
+	"container/list"
+
+	"github.com/corehour/corehour"
+)
 
 func (s *State) cancelBid(c CancelBid) Reply {
 	switch {
@@ -75,31 +79,40 @@ func (s *State) cancelAll(c CancelAll) Reply {
 		return reject(CodeUnknownProduct, "product", "there is no such product")
 	}
 	var reply Reply
-	for e := a.bids.Front(); e != nil; {
+	s.takeBackBids(&a.bids, c.Product, corehour.CloseCancelled, &reply)
+	s.takeBackOffers(&a.offers, c.Product, corehour.CloseCancelled, &reply)
+	return reply
+}
+
+// takeBackBids closes the bids of a list, of one product or of all, until the reply
+// counts MaxCancelled orders.
+func (s *State) takeBackBids(of *list.List, product corehour.ProductID, why corehour.CloseReason, reply *Reply) {
+	for e := of.Front(); e != nil && !reply.More; {
 		b := e.Value.(*bid)
 		e = e.Next() // before the list forgets it
-		if c.Product != "" && b.Product != c.Product {
-			continue
+		if (product == "" || b.Product == product) && reply.mayCancel() {
+			s.closeBid(b, why)
 		}
-		if reply.Cancelled == MaxCancelled {
-			reply.More = true
-			return reply
-		}
-		s.closeBid(b, corehour.CloseCancelled)
-		reply.Cancelled++
 	}
-	for e := a.offers.Front(); e != nil; {
+}
+
+// takeBackOffers is takeBackBids for offers.
+func (s *State) takeBackOffers(of *list.List, product corehour.ProductID, why corehour.CloseReason, reply *Reply) {
+	for e := of.Front(); e != nil && !reply.More; {
 		o := e.Value.(*offer)
 		e = e.Next()
-		if c.Product != "" && o.Product != c.Product {
-			continue
+		if (product == "" || o.Product == product) && reply.mayCancel() {
+			s.closeOffer(o, why)
 		}
-		if reply.Cancelled == MaxCancelled {
-			reply.More = true
-			return reply
-		}
-		s.closeOffer(o, corehour.CloseCancelled)
-		reply.Cancelled++
 	}
-	return reply
+}
+
+// mayCancel counts an order that is to be closed, or notes that it is one too many.
+func (r *Reply) mayCancel() bool {
+	if r.Cancelled == MaxCancelled {
+		r.More = true
+		return false
+	}
+	r.Cancelled++
+	return true
 }

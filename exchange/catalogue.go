@@ -103,27 +103,6 @@ func (s *State) openAccount(c OpenAccount) Reply {
 	return Reply{}
 }
 
-// The funds of an account. Available and held change only through these, so
-// that neither is ever below zero.
-
-func (a *account) hold(amount corehour.Money) {
-	a.available -= amount
-	a.held += amount
-	a.assertFunds()
-}
-
-func (a *account) release(amount corehour.Money) {
-	a.held -= amount
-	a.available += amount
-	a.assertFunds()
-}
-
-func (a *account) assertFunds() {
-	if a.available < 0 || a.held < 0 {
-		panic("exchange: funds of account " + string(a.id) + " fell below zero")
-	}
-}
-
 func (s *State) movable(id corehour.AccountID, amount corehour.Money, reference string) (*account, Reply) {
 	a := s.accountNamed[id]
 	switch {
@@ -144,7 +123,7 @@ func (s *State) deposit(c Deposit) Reply {
 	}
 	// All money in the exchange together stays within Money, so that no sum of
 	// balances can overflow.
-	if s.deposited > maxDeposited-c.Amount {
+	if s.room() < c.Amount {
 		return reject(CodeOutOfRange, "amount", "the exchange holds at most 9 billion in all")
 	}
 	s.deposited += c.Amount
@@ -160,7 +139,7 @@ func (s *State) payOut(c PayOut) Reply {
 	if a == nil {
 		return refusal
 	}
-	if a.available < c.Amount {
+	if a.available < c.Amount { // credit is for bids: what is paid out is the account's own
 		return reject(CodeInsufficientFunds, "amount", "the account has less available")
 	}
 	s.deposited -= c.Amount

@@ -64,6 +64,20 @@ func decodeCommand(kind Kind, body []byte) (Command, error) {
 		return decodeAs[AmendOffer](body)
 	case KindCancelAll:
 		return decodeAs[CancelAll](body)
+	case KindSetCredit:
+		return decodeAs[SetCredit](body)
+	case KindSetLimits:
+		return decodeAs[SetLimits](body)
+	case KindHalt:
+		return decodeAs[Halt](body)
+	case KindResume:
+		return decodeAs[Resume](body)
+	case KindOpenSession:
+		return decodeAs[OpenSession](body)
+	case KindHeartbeat:
+		return decodeAs[Heartbeat](body)
+	case KindCloseSession:
+		return decodeAs[CloseSession](body)
 	}
 	return nil, fmt.Errorf("unknown command kind %d", kind)
 }

@@ -30,6 +30,13 @@ const (
 	KindAmendBid      Kind = 20
 	KindAmendOffer    Kind = 21
 	KindCancelAll     Kind = 22
+	KindSetCredit     Kind = 23
+	KindSetLimits     Kind = 24
+	KindHalt          Kind = 25
+	KindResume        Kind = 26
+	KindOpenSession   Kind = 27
+	KindHeartbeat     Kind = 28
+	KindCloseSession  Kind = 29
 )
 
 // Command is what anybody may ask of the state machine. Which account asks is

@@ -27,6 +27,7 @@ type PlaceOffer struct {
 	Energy        corehour.Energy      `cbor:"15,keyasint,omitempty"`
 	Zone          corehour.ZoneID      `cbor:"16,keyasint,omitempty"`
 	PostOnly      bool                 `cbor:"17,keyasint,omitempty"`
+	Session       corehour.SessionID   `cbor:"30,keyasint,omitempty"`
 }
 
 // CancelOffer ends the sale of an offer, named by its id or by the client id
@@ -91,6 +92,7 @@ type PlaceBid struct {
 	MaxTakeOrPay  *corehour.BasisPoints                `cbor:"21,keyasint,omitempty"`
 	MinPiece      corehour.Minutes                     `cbor:"22,keyasint,omitempty"`
 	PostOnly      bool                                 `cbor:"23,keyasint,omitempty"`
+	Session       corehour.SessionID                   `cbor:"30,keyasint,omitempty"`
 }
 
 // PlaceBidGroup places bids of which at most one is to fill completely, in their
@@ -104,11 +106,13 @@ type PlaceBid struct {
 //
 // Members have the group's Consumer, or leave theirs out, and no client id of
 // their own: ClientID makes the whole group happen once, among the client ids of
-// the consumer's bids. Reply.Members has one answer for each member.
+// the consumer's bids. Neither have they a session of their own: it is the
+// group's. Reply.Members has one answer for each member.
 type PlaceBidGroup struct {
 	Consumer corehour.AccountID `cbor:"1,keyasint"`
 	Bids     []PlaceBid         `cbor:"2,keyasint"`
 	ClientID string             `cbor:"3,keyasint,omitempty"`
+	Session  corehour.SessionID `cbor:"30,keyasint,omitempty"`
 }
 
 // CancelBid takes back what is open of a bid, named by its id or by the client

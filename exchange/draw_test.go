@@ -36,6 +36,7 @@ func drawOffer(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID
 			o.Zone = anyZone.Draw(t, "zone")
 		}
 	}
+	o.Session = drawSession(t, s, o.Provider)
 	return o
 }
 
@@ -60,6 +61,7 @@ func drawBid(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID])
 	if b.TimeInForce == corehour.GoodTillTime {
 		b.ExpiresAt = s.now + corehour.Instant(rapid.Int64Range(1, 200).Draw(t, "expires"))*corehour.MicrosPerMinute
 	}
+	b.Session = drawSession(t, s, b.Consumer)
 	drawConditions(t, &b)
 	return b
 }
@@ -91,9 +93,10 @@ func drawConditions(t *rapid.T, b *PlaceBid) {
 
 func drawGroup(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID]) Command {
 	c := PlaceBidGroup{Consumer: account.Draw(t, "consumer of the group"), ClientID: clientID(t)}
+	c.Session = drawSession(t, s, c.Consumer)
 	for range rapid.IntRange(2, 4).Draw(t, "members") {
 		b := drawBid(t, s, account)
-		b.Consumer, b.ClientID = "", ""
+		b.Consumer, b.ClientID, b.Session = "", "", ""
 		c.Bids = append(c.Bids, b)
 	}
 	return c

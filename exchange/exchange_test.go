@@ -252,9 +252,7 @@ func TestExchange_RefusesALogThatDoesNotLeadToTheProjection(t *testing.T) {
 		lost := *n
 		lost.cfg.Log.Dir = t.TempDir()
 		lost.cfg.SnapshotDir = t.TempDir()
-		refused(t, lost.cfg, "this node has acknowledged commands of it up to 6")
-		lost.cfg.MarkFile = filepath.Join(t.TempDir(), "acknowledged")
-		refused(t, lost.cfg, "the projection was written from it up to 6")
+		refused(t, lost.cfg, "there is no log")
 	})
 	t.Run("another one", func(t *testing.T) {
 		other := newNode(t, sqlite(t))

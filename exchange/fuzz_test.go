@@ -110,6 +110,15 @@ func someCommands() []Command {
 		AcceptLease{Provider: "b", Lease: 1}, CancelAll{Account: "e"}, PlaceBid{Product: "gpu", Consumer: "a", Units: 1, Duration: 9, LatestEnd: 30, Limit: price, ClientID: "x"},
 		CancelBid{Consumer: "a", ClientID: "x"}, PlaceOffer{Product: "tpu", Provider: "a", Region: "r3", Units: 1, To: 99, Price: price, SLA: corehour.SLAPremium},
 		CancelOffer{Provider: "a", Offer: 3},
+		SetCredit{Account: "c", Limit: 5 * corehour.NanoPerUnit}, SetLimits{Limits: &corehour.Limits{OpenOrders: 100}},
+		SetLimits{Account: "c", Limits: &corehour.Limits{OrderUnits: 50, OrdersPerSecond: 3, PriceCollar: 9000, SpendPerDay: corehour.NanoPerUnit}},
+		OpenSession{Account: "c", Session: "s", Timeout: 60, CancelOnDisconnect: true}, OpenSession{Account: "a", Session: "t"},
+		PlaceBid{Product: "gpu", Consumer: "c", Units: 1, Duration: 9, LatestEnd: 90, Limit: price, Session: "s"},
+		PlaceOffer{Product: "tpu", Provider: "a", Region: "r3", Units: 1, To: 99, Price: price, Session: "t"},
+		Heartbeat{Account: "c", Session: "s"}, CloseSession{Account: "a", Session: "t"},
+		Halt{Scope: corehour.HaltProvider, Name: "b", By: "b", Reason: "repair"}, Halt{Scope: corehour.HaltAccount, Name: "d", By: "ops", Operator: true},
+		Halt{Scope: corehour.HaltExchange, By: "ops", Operator: true}, Resume{Scope: corehour.HaltExchange, By: "ops", Operator: true},
+		Halt{Scope: corehour.HaltProduct, Name: "gpu", By: "ops", Operator: true},
 	}
 }
 

@@ -22,6 +22,37 @@ func (s *State) placeBidGroup(c PlaceBidGroup) Reply {
 	if refusal.Rejected() {
 		return refusal
 	}
+	consumer := s.accountNamed[c.Consumer]
+	limits := s.limitsOf(consumer)
+	if limits != nil {
+		if refusal := s.groupWithin(limits, consumer, members); refusal.Rejected() {
+			return refusal
+		}
+	}
+	reply := s.enterGroup(members)
+	if !reply.Rejected() {
+		s.counted(limits, consumer)
+	}
+	return reply
+}
+
+// groupWithin holds a group against the limits of its account: each bid as if it
+// came alone, and all of them together as what may be in the book.
+func (s *State) groupWithin(l *corehour.Limits, consumer *account, members []member) Reply {
+	var all request
+	for i, m := range members {
+		if refusal := s.bidWithin(l, &m.bid.Bid); refusal.Rejected() {
+			refusal.Field = fmt.Sprintf("bids[%d].%s", i, refusal.Field)
+			return refusal
+		}
+		all.orders += m.bid.wouldRest()
+		all.hold += m.hold
+	}
+	return s.withinLimits(l, consumer, all)
+}
+
+// enterGroup places checked members until one fills.
+func (s *State) enterGroup(members []member) Reply {
 	reply := Reply{Members: make([]Reply, len(members))}
 	filled := false
 	for i, m := range members {
@@ -64,8 +95,14 @@ func (s *State) checkGroup(c PlaceBidGroup) ([]member, Reply) {
 	case len(s.bids)+len(c.Bids) > MaxOpenBids:
 		return nil, noRoomForBids()
 	}
+	if refusal := consumer.places(); refusal.Rejected() {
+		return nil, refusal
+	}
+	if _, refusal := consumer.sessionFor(c.Session, len(c.Bids)); refusal.Rejected() {
+		return nil, refusal
+	}
 	members := make([]member, len(c.Bids))
-	funds := consumer.available
+	funds := consumer.funds()
 	for i, terms := range c.Bids {
 		var m member
 		refusal := ofGroup(c, &terms)
@@ -76,7 +113,9 @@ func (s *State) checkGroup(c PlaceBidGroup) ([]member, Reply) {
 			m.hold, refusal = worstCase(&m.bid.Bid, m.bid.open, m.bid.left, funds)
 		}
 		if refusal.Rejected() {
-			refusal.Field = fmt.Sprintf("bids[%d].%s", i, refusal.Field)
+			if refusal.Field != "" {
+				refusal.Field = fmt.Sprintf("bids[%d].%s", i, refusal.Field)
+			}
 			return nil, refusal
 		}
 		funds -= m.hold
@@ -92,8 +131,10 @@ func ofGroup(c PlaceBidGroup, terms *PlaceBid) Reply {
 		return reject(CodeOutOfRange, "consumer", "the bids of a group have one consumer")
 	case terms.ClientID != "":
 		return reject(CodeExclusive, "client_id", "a group has one client id for all its bids")
+	case terms.Session != "":
+		return reject(CodeExclusive, "session", "a group has one session for all its bids")
 	}
-	terms.Consumer, terms.ClientID = c.Consumer, c.ClientID
+	terms.Consumer, terms.ClientID, terms.Session = c.Consumer, c.ClientID, c.Session
 	return Reply{}
 }
 

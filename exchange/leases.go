@@ -8,13 +8,16 @@ import (
 // fill makes a lease of each match. Every bid among them is one that the state
 // holds: the incoming one or one that rested.
 func (s *State) fill(out orderbook.Outcome, reply *Reply) {
-	for _, f := range out.Fills {
+	for i, f := range out.Fills {
 		b, o := s.bids[f.Bid], s.offers[f.Offer]
 		if b == nil || o == nil {
 			panic("exchange: the book filled an order that is not open")
 		}
 		due := bidDeadline(b)
 		l := s.match(b, o, f)
+		if i == len(out.Fills)-1 {
+			s.productNamed[b.Product].lastPrice = f.Price
+		}
 		reply.Fills = append(reply.Fills, Fill{
 			Lease: l.ID, Bid: b.ID, Offer: o.ID, Provider: o.Provider, Region: o.Region,
 			Units: f.Units, Start: f.Start, End: f.End, Price: f.Price, Carbon: f.Carbon,
@@ -54,7 +57,10 @@ func (s *State) match(b *bid, o *offer, f orderbook.Fill) *lease {
 	}
 	b.hold = stillHeld
 	b.leaseHolds += leaseHold
-	s.accountNamed[b.Consumer].release(released)
+	consumer := s.accountNamed[b.Consumer]
+	consumer.release(released)
+	consumer.bidding -= released + leaseHold
+	consumer.spends(s.now, leaseHold)
 	l := &lease{status: corehour.StatusMatched, Lease: corehour.Lease{
 		ID: s.lastLease, Product: b.Product, Bid: b.ID, Offer: o.ID, Consumer: b.Consumer, ConsumerOrg: b.Org,
 		Provider: o.Provider, ProviderOrg: o.Org, Region: o.Region, Units: f.Units, Start: f.Start, End: f.End,
@@ -138,10 +144,7 @@ func (s *State) endLease(c EndLease) Reply {
 	}
 	s.end(l, corehour.StatusCompleted, endedAt)
 	reply := Reply{Lease: l.ID}
-	freeFrom := max(endedAt.CeilMinute(), s.startable())
-	if o := s.offers[l.Offer]; o != nil && freeFrom < l.End {
-		s.fill(s.bookOf(l.Product).Release(s.startable(), o.ref, l.Units, freeFrom, l.End), &reply)
-	}
+	s.free(l, max(endedAt.CeilMinute(), s.startable()), &reply)
 	return reply
 }
 
@@ -220,11 +223,6 @@ func (s *State) postCharge(c PostCharge) Reply {
 		Amount: c.Amount, Fee: fee,
 	})
 	return reply
-}
-
-func (a *account) spend(amount corehour.Money) {
-	a.held -= amount
-	a.assertFunds()
 }
 
 func (s *State) settleLease(c SettleLease) Reply {

@@ -23,6 +23,40 @@ func (s *State) placeOffer(c PlaceOffer) Reply {
 	case len(s.offers) >= MaxOpenOffers:
 		return reject(CodeTooMany, "", "the exchange has no room for more open offers")
 	}
+	var refusal Reply
+	if o.session, refusal = provider.sessionFor(c.Session, 1); refusal.Rejected() {
+		return refusal
+	}
+	limits := s.limitsOf(provider)
+	if refusal = s.trades(s.productNamed[o.Product]); !refusal.Rejected() {
+		refusal = s.sellable(limits, provider, &o.Offer, 1)
+	}
+	if refusal.Rejected() {
+		return refusal
+	}
+	reply := s.enterOffer(o)
+	if !reply.Rejected() {
+		s.counted(limits, provider)
+	}
+	return reply
+}
+
+// sellable refuses an offer, or new terms of one, of a provider that is halted or
+// where they go beyond its limits.
+func (s *State) sellable(l *corehour.Limits, provider *account, o *corehour.Offer, orders int) Reply {
+	refusal := provider.sells()
+	if l == nil || refusal.Rejected() {
+		return refusal
+	}
+	if refusal = s.offerWithin(l, o); refusal.Rejected() {
+		return refusal
+	}
+	return s.withinLimits(l, provider, request{orders: orders})
+}
+
+// enterOffer gives a checked offer its number and its place in the book, and lets
+// it match. A post-only offer that would trade leaves everything as it was.
+func (s *State) enterOffer(o *offer) Reply {
 	o.ID, o.arrival = s.lastOffer+1, s.lastArrival+1
 	entry := s.bookOffer(&o.Offer, o.arrival)
 	ref, out := s.bookOf(o.Product).PlaceOffer(s.startable(), &entry)
@@ -50,7 +84,7 @@ func (s *State) offerOf(c PlaceOffer, provider *account) corehour.Offer {
 		From: max(c.From, s.startable()), To: c.To, Price: c.Price, Carbon: c.Carbon, Energy: c.Energy, Zone: c.Zone,
 		SLA: cmp.Or(c.SLA, corehour.SLABasic), Interruptible: c.Interruptible, MinFill: cmp.Or(c.MinFill, 1),
 		MinDuration: cmp.Or(c.MinDuration, 1), TakeOrPay: c.TakeOrPay, PostOnly: c.PostOnly, ClientID: c.ClientID,
-		PlacedAt: s.now,
+		Session: c.Session, PlacedAt: s.now,
 	}
 	if region, known := s.regionNamed[o.Region]; known && o.Energy != 0 && o.Zone == "" {
 		o.Zone = s.regions[region].Zone

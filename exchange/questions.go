@@ -70,6 +70,9 @@ func (v *view) explainOpen(consumer corehour.AccountID, id corehour.BidID) (Expl
 	if b == nil || b.Consumer != consumer {
 		return Explanation{}, unknownBid()
 	}
+	if refusal := v.trades(v.productNamed[b.Product]); refusal.Rejected() {
+		return Explanation{}, refusal
+	}
 	entry, refusal := v.bookBid(b)
 	if refusal.Rejected() {
 		return Explanation{}, refusal

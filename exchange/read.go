@@ -240,7 +240,7 @@ func query[V any](ctx context.Context, x *Exchange, table string, columns []stri
 }
 
 func (x *Exchange) offers(ctx context.Context, c *condition, limit int) ([]OfferView, error) {
-	return query(ctx, x, "exchange_offers", offerColumns, c, limit, func(rows *sql.Rows) (v OfferView, err error) {
+	views, err := query(ctx, x, "exchange_offers", offerColumns, c, limit, func(rows *sql.Rows) (v OfferView, err error) {
 		var interruptible, postOnly int64
 		err = rows.Scan(&v.ID, &v.Product, &v.Provider, &v.Org, &v.Region, &v.Units, &v.From, &v.To, &v.Price, &v.Carbon,
 			&v.SLA, &interruptible, &v.MinFill, &v.MinDuration, &v.TakeOrPay, &v.ClientID, &v.PlacedAt, &v.Energy, &v.Zone,
@@ -248,6 +248,7 @@ func (x *Exchange) offers(ctx context.Context, c *condition, limit int) ([]Offer
 		v.Interruptible, v.PostOnly, v.Status = interruptible != 0, postOnly != 0, statusOf(v.Closed)
 		return v, err
 	})
+	return x.offersInSessions(views), err
 }
 
 func statusOf(closed corehour.CloseReason) OrderStatus {
@@ -258,7 +259,7 @@ func statusOf(closed corehour.CloseReason) OrderStatus {
 }
 
 func (x *Exchange) bids(ctx context.Context, c *condition, limit int) ([]BidView, error) {
-	return query(ctx, x, "exchange_bids", bidColumns, c, limit, func(rows *sql.Rows) (v BidView, err error) {
+	views, err := query(ctx, x, "exchange_bids", bidColumns, c, limit, func(rows *sql.Rows) (v BidView, err error) {
 		var interruptible, postOnly int64
 		var regions, providers, countries, continents string
 		err = rows.Scan(&v.ID, &v.Product, &v.Consumer, &v.Org, &v.Units, &v.Duration, &v.EarliestStart, &v.LatestEnd,
@@ -276,6 +277,7 @@ func (x *Exchange) bids(ctx context.Context, c *condition, limit int) ([]BidView
 		return v, errors.Join(setFrom(regions, &v.Regions), setFrom(countries, &v.Countries),
 			setFrom(continents, &v.Continents), setFrom(providers, &v.Providers))
 	})
+	return x.bidsInSessions(views), err
 }
 
 func setFrom[T ~string](text string, into *corehour.Allowed[T]) error {

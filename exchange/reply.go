@@ -28,10 +28,12 @@ type Reply struct {
 	// that was not placed, because one before it filled, has no Bid and is Closed
 	// with CloseSiblingFilled; a post-only one that would have traded has a Code.
 	Members []Reply `cbor:"12,keyasint,omitempty"`
-	// Cancelled is how many orders a CancelAll has closed, More whether others
-	// are left.
+	// Cancelled is how many orders a CancelAll, a Halt or the end of a session has
+	// closed, More whether others are left.
 	Cancelled int  `cbor:"13,keyasint,omitempty"`
 	More      bool `cbor:"14,keyasint,omitempty"`
+	// Until is when a session ends where no heartbeat comes before; zero is never.
+	Until corehour.Instant `cbor:"20,keyasint,omitempty"`
 	// Repeat is set on the answer to a repeated command; it is not kept.
 	Repeat bool `cbor:"-"`
 }
@@ -52,6 +54,16 @@ type Fill struct {
 
 // Rejected reports whether the command changed nothing because a rule refused it.
 func (r *Reply) Rejected() bool { return r.Code != "" }
+
+// passing reports whether a rejection says only that it is too early. It is not
+// kept: the same command may do better under the same name (ADR 0017).
+func (r *Reply) passing() bool {
+	switch r.Code {
+	case CodeOrderRateLimit, CodeTradingHalted, CodeAccountHalted, CodeProviderHalted:
+		return true
+	}
+	return false
+}
 
 // Rejection codes. They are stable.
 const (
@@ -86,4 +98,21 @@ const (
 	CodePiecesTaken corehour.Code = "pieces_taken"
 	// CodeExclusive is two fields of which only one may be given.
 	CodeExclusive corehour.Code = "mutually_exclusive"
+	// Limits of an account (corehour.Limits), each named by its field.
+	CodeOrderUnitsLimit    corehour.Code = "order_units_limit"
+	CodeOrderNotionalLimit corehour.Code = "order_notional_limit"
+	CodeOpenOrdersLimit    corehour.Code = "open_orders_limit"
+	CodeOrderRateLimit     corehour.Code = "order_rate_limit"
+	CodePriceCollar        corehour.Code = "price_collar"
+	CodeDailySpendLimit    corehour.Code = "daily_spend_limit"
+	// Halts that are in force.
+	CodeTradingHalted  corehour.Code = "trading_halted"
+	CodeAccountHalted  corehour.Code = "account_halted"
+	CodeProviderHalted corehour.Code = "provider_halted"
+	// CodeNotYours is a halt that only the operator may set or end.
+	CodeNotYours corehour.Code = "not_yours"
+	// CodeUnknownSession is a session that is not open.
+	CodeUnknownSession corehour.Code = "unknown_session"
+	// CodeSessionExists is a session that is open with other terms.
+	CodeSessionExists corehour.Code = "session_exists"
 )

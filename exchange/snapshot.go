@@ -34,6 +34,7 @@ type image struct {
 	Bids        []bidImage           `cbor:"16,keyasint,omitempty"`
 	Leases      []leaseImage         `cbor:"17,keyasint,omitempty"`
 	Kept        []keptImage          `cbor:"18,keyasint,omitempty"`
+	riskImage
 }
 
 type accountImage struct {
@@ -42,11 +43,13 @@ type accountImage struct {
 	Name      string             `cbor:"3,keyasint,omitempty"`
 	Available corehour.Money     `cbor:"4,keyasint,omitempty"`
 	Held      corehour.Money     `cbor:"5,keyasint,omitempty"`
+	accountRiskImage
 }
 
 type offerImage struct {
 	Offer   corehour.Offer `cbor:"1,keyasint,omitempty"`
 	Arrival uint64         `cbor:"2,keyasint,omitempty"`
+	Unseen  bool           `cbor:"20,keyasint,omitempty"`
 }
 
 type zoneImage struct {
@@ -90,20 +93,22 @@ type keptImage struct {
 	Reply   []byte             `cbor:"5,keyasint,omitempty"`
 }
 
-const imageVersion = 3
+const imageVersion = 4
 
 // encode writes the state's image.
 func (s *State) encode() []byte {
 	img := image{
 		Version: imageVersion, Now: s.now, Fee: s.fee, LastOffer: s.lastOffer, LastBid: s.lastBid,
 		LastLease: s.lastLease, LastArrival: s.lastArrival, Deposited: s.deposited, Fees: s.fees,
-		Regions: s.regions, Orgs: s.orgs,
+		Regions: s.regions, Orgs: s.orgs, riskImage: s.riskImage(),
 	}
 	for _, p := range s.products {
 		img.Products = append(img.Products, p.Product)
 	}
 	for _, a := range s.accounts {
-		img.Accounts = append(img.Accounts, accountImage{ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held})
+		img.Accounts = append(img.Accounts, accountImage{
+			ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, accountRiskImage: a.riskImage(),
+		})
 	}
 	for i, z := range s.zones {
 		_, from, values := s.grid.Curve(orderbook.ZoneIndex(i + 1))
@@ -111,7 +116,7 @@ func (s *State) encode() []byte {
 	}
 	for _, id := range sortedKeys(s.offers) {
 		o := s.offers[id]
-		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival})
+		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival, Unseen: o.unseen})
 	}
 	for _, id := range sortedKeys(s.bids) {
 		img.Bids = append(img.Bids, s.bids[id].image())
@@ -185,16 +190,24 @@ func decodeState(encoded []byte) (*State, error) {
 	for _, a := range img.Accounts {
 		restored := s.addAccount(a.ID, a.Org, a.Name)
 		restored.available, restored.held = a.Available, a.Held
+		s.restoreFunds(restored, &a.accountRiskImage)
 	}
 	for _, k := range img.Kept {
 		s.kept[keptKey{k.Account, k.Kind, k.Key}] = keptReply{body: k.Body, reply: k.Reply}
 	}
-	return s, s.restoreOrders(img)
+	if err := s.restoreRisk(&img.riskImage); err != nil {
+		return nil, err
+	}
+	if err := s.restoreOrders(img); err != nil {
+		return nil, err
+	}
+	s.suspendHalted()
+	return s, nil
 }
 
 func (s *State) restoreOrders(img *image) error {
 	for _, from := range img.Offers {
-		o := &offer{Offer: from.Offer, arrival: from.Arrival}
+		o := &offer{Offer: from.Offer, arrival: from.Arrival, unseen: from.Unseen}
 		p := s.productNamed[o.Product]
 		if _, ok := s.regionNamed[o.Region]; p == nil || !ok || s.accountNamed[o.Provider] == nil {
 			return fmt.Errorf("state image: %s names what does not exist", o.ID)
@@ -202,6 +215,7 @@ func (s *State) restoreOrders(img *image) error {
 		if _, known := s.zoneNamed[o.Zone]; o.Energy > 0 && !known {
 			return fmt.Errorf("state image: %s names no zone", o.ID)
 		}
+		o.session = s.accountNamed[o.Provider].session(o.Session)
 		s.listOffer(o)
 		o.ref = p.book.RestoreOffer(s.bookOffer(&o.Offer, o.arrival))
 		s.schedule(offerDeadline(o), offerWindowPasses, uint64(o.ID))
@@ -230,6 +244,9 @@ func (s *State) restoreOrders(img *image) error {
 		if refusal.Rejected() {
 			return fmt.Errorf("state image: %s: %s", b.ID, refusal.Message)
 		}
+		consumer := s.accountNamed[b.Consumer]
+		consumer.bidding += b.hold
+		b.session = consumer.session(b.Session)
 		s.listBid(b)
 		b.ref = s.bookOf(b.Product).RestoreBid(entry)
 		s.schedule(bidDeadline(b), bidWindowPasses, uint64(b.ID))

@@ -39,7 +39,14 @@ type State struct {
 	accountNamed map[corehour.AccountID]*account
 
 	deposited corehour.Money // all deposits less all payouts: what accounts and fees add up to
+	granted   corehour.Money // the sum of what accounts may owe
 	fees      corehour.Money
+
+	halted *corehour.Halt   // of the whole exchange; nil while it trades
+	limits *corehour.Limits // of accounts without their own; nil is none
+
+	lastSession uint64
+	sessions    map[uint64]*session // by number
 
 	offers map[corehour.OfferID]*offer
 	bids   map[corehour.BidID]*bid
@@ -61,7 +68,10 @@ const (
 
 type product struct {
 	corehour.Product
-	book *orderbook.Book
+	book      *orderbook.Book
+	lastPrice corehour.Price // of the last lease that was matched; zero before the first
+	halted    *corehour.Halt
+	cleaner   bool // the grid got cleaner while nothing matched
 }
 
 type account struct {
@@ -72,6 +82,17 @@ type account struct {
 	orgIndex  orderbook.OrgIndex
 	available corehour.Money
 	held      corehour.Money
+	bidding   corehour.Money // the part of held that is open bids'
+
+	credit   corehour.Money // how far available may go below zero
+	granted  corehour.Money // what the account may owe: its credit, or what it owed when that was lowered
+	spent    corehour.Money // what leases held that were matched on the day of spentDay
+	spentDay int64
+	limits   *corehour.Limits // its own; nil are those of the exchange
+	rate     orderRate
+	halted   *corehour.Halt // it places no orders
+	unsold   *corehour.Halt // its offers are not for sale
+	sessions []*session     // in the order in which they were opened
 
 	// Open orders in the order of their ids, so that one account's can be found
 	// among millions.
@@ -84,6 +105,10 @@ type offer struct {
 	arrival uint64
 	ref     orderbook.OfferRef
 	listed  *list.Element // among its provider's
+	// unseen is capacity that came free while nothing matched.
+	unseen    bool
+	session   *session
+	inSession *list.Element
 }
 
 type bid struct {
@@ -93,7 +118,10 @@ type bid struct {
 	// first match is worked on.
 	ref    orderbook.BidRef
 	listed *list.Element // among its consumer's
-	open   corehour.Units
+	// session takes the bid back when it ends; nil where it was placed in none.
+	session   *session
+	inSession *list.Element
+	open      corehour.Units
 	// left is how many minutes each open unit still seeks: all of the duration, but
 	// for a splittable bid that has pieces.
 	left       corehour.Minutes
@@ -143,6 +171,7 @@ func NewState() *State {
 		bids:         make(map[corehour.BidID]*bid),
 		leases:       make(map[corehour.LeaseID]*lease),
 		kept:         make(map[keptKey]keptReply),
+		sessions:     make(map[uint64]*session),
 	}
 }
 
@@ -190,7 +219,7 @@ func (s *State) addRegion(r corehour.Region) {
 }
 
 func (a *account) view() AccountView {
-	return AccountView{Account: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held}
+	return AccountView{Account: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, CreditLimit: a.credit}
 }
 
 // reject is the reply of a command that a rule refuses.
@@ -202,21 +231,33 @@ func reject(code corehour.Code, field, message string) Reply {
 func (s *State) listBid(b *bid) {
 	s.bids[b.ID] = b
 	b.listed = s.accountNamed[b.Consumer].bids.PushBack(b)
+	if b.session != nil {
+		b.inSession = b.session.bids.PushBack(b)
+	}
 }
 
 func (s *State) listOffer(o *offer) {
 	s.offers[o.ID] = o
 	o.listed = s.accountNamed[o.Provider].offers.PushBack(o)
+	if o.session != nil {
+		o.inSession = o.session.offers.PushBack(o)
+	}
 }
 
 func (s *State) unlistBid(b *bid) {
 	delete(s.bids, b.ID)
 	s.accountNamed[b.Consumer].bids.Remove(b.listed)
+	if b.session != nil {
+		b.session.bids.Remove(b.inSession)
+	}
 }
 
 func (s *State) unlistOffer(o *offer) {
 	delete(s.offers, o.ID)
 	s.accountNamed[o.Provider].offers.Remove(o.listed)
+	if o.session != nil {
+		o.session.offers.Remove(o.inSession)
+	}
 }
 
 // bookOf is the book that an order of a product is in.

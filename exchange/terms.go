@@ -22,6 +22,8 @@ func (s *State) newBid(c PlaceBid) (*bid, orderbook.Bid, Reply) {
 	switch {
 	case s.productNamed[b.Product] == nil:
 		return nil, none, reject(CodeUnknownProduct, "product", "there is no such product")
+	case s.haltOf(s.productNamed[b.Product]) != nil:
+		return nil, none, s.trades(s.productNamed[b.Product])
 	case b.ClientID != "" && !corehour.ValidName(b.ClientID):
 		return nil, none, badName("client_id")
 	}
@@ -29,6 +31,9 @@ func (s *State) newBid(c PlaceBid) (*bid, orderbook.Bid, Reply) {
 		return nil, none, refusal
 	}
 	entry, refusal := s.bookBid(b)
+	if !refusal.Rejected() {
+		b.session, refusal = consumer.sessionFor(c.Session, 1)
+	}
 	return b, entry, refusal
 }
 
@@ -42,7 +47,7 @@ func (s *State) bidOf(c PlaceBid, consumer *account) corehour.Bid {
 		Interruptible: c.Interruptible, MaxTakeOrPay: corehour.WholeShare, MinFill: cmp.Or(c.MinFill, 1),
 		MaxLeases: cmp.Or(c.MaxLeases, corehour.MaxLeasesPerBid), MinPiece: c.MinPiece, PostOnly: c.PostOnly,
 		TimeInForce: cmp.Or(c.TimeInForce, corehour.GoodTillCancelled), ExpiresAt: c.ExpiresAt, ClientID: c.ClientID,
-		PlacedAt: s.now,
+		Session: c.Session, PlacedAt: s.now,
 	}
 	if c.MaxTakeOrPay != nil {
 		b.MaxTakeOrPay = *c.MaxTakeOrPay

@@ -84,7 +84,9 @@ var transcriptCommands = map[string]Command{
 	"deposit": Deposit{}, "payout": PayOut{}, "offer": PlaceOffer{}, "cancel-offer": CancelOffer{}, "bid": PlaceBid{},
 	"cancel-bid": CancelBid{}, "accept": AcceptLease{}, "start": StartLease{}, "end": EndLease{}, "charge": PostCharge{},
 	"settle": SettleLease{}, "zone": DefineZone{}, "intensity": SetIntensity{}, "group": PlaceBidGroup{},
-	"amend-bid": AmendBid{}, "amend-offer": AmendOffer{}, "cancel-all": CancelAll{},
+	"amend-bid": AmendBid{}, "amend-offer": AmendOffer{}, "cancel-all": CancelAll{}, "credit": SetCredit{},
+	"limits": SetLimits{}, "halt": Halt{}, "resume": Resume{}, "session": OpenSession{}, "beat": Heartbeat{},
+	"close-session": CloseSession{},
 }
 
 func (m *machine) run(line string) {
@@ -154,6 +156,12 @@ func assign(v reflect.Value, name, text string) error {
 		return fmt.Errorf("no field %s", name)
 	}
 	if nested {
+		if f.Kind() == reflect.Pointer {
+			if f.IsNil() {
+				f.Set(reflect.New(f.Type().Elem()))
+			}
+			f = f.Elem()
+		}
 		return assign(f, rest, text)
 	}
 	return setTextOf(f, text)
@@ -224,6 +232,9 @@ func describeReply(r *Reply) string {
 	if r.Cancelled > 0 {
 		words = append(words, fmt.Sprintf("cancelled %d", r.Cancelled))
 	}
+	if r.Until > 0 {
+		words = append(words, "until "+r.Until.Time().Format("02T15:04:05"))
+	}
 	if r.More {
 		words = append(words, "and more are left")
 	}
@@ -273,6 +284,9 @@ func describeData(data any) string {
 		return fmt.Sprintf("%s (%s)", d.Amount, d.Reference)
 	case corehour.LeaseChanged:
 		return ""
+	}
+	if text, ok := describeRisk(data); ok {
+		return text
 	}
 	return fmt.Sprintf("%v", data)
 }
@@ -346,7 +360,7 @@ func checkInvariants(t fataler, s *State) {
 	}
 	total := s.fees
 	for _, a := range s.accounts {
-		if a.available < 0 || a.held < 0 || a.held != held[a.id] {
+		if a.available < -a.granted || a.held < 0 || a.held != held[a.id] {
 			t.Fatalf("account %s: available %s held %s, its orders and leases may cost %s", a.id, a.available, a.held, held[a.id])
 		}
 		total += a.available + a.held
@@ -354,4 +368,5 @@ func checkInvariants(t fataler, s *State) {
 	if total != s.deposited {
 		t.Fatalf("accounts and fees add up to %s, deposited was %s", total, s.deposited)
 	}
+	checkRisk(t, s)
 }

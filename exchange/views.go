@@ -18,6 +18,8 @@ type AccountView struct {
 	Name      string             `json:"name"`
 	Available corehour.Money     `json:"available"`
 	Held      corehour.Money     `json:"held"`
+	// CreditLimit is how far Available may go below zero.
+	CreditLimit corehour.Money `json:"credit_limit"`
 }
 
 // OfferView is an offer with its newest terms, and what became of it.

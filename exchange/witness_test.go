@@ -20,6 +20,7 @@ type witness struct {
 	means   map[corehour.ZoneID]corehour.Intensity
 	hours   map[zoneHour]corehour.Intensity
 	filled  map[corehour.BidID]corehour.BidID // group -> the one that filled completely
+	risk    riskWitness
 }
 
 type funds struct{ available, held corehour.Money }
@@ -30,6 +31,7 @@ type watchedBid struct {
 	open   corehour.Units
 	left   corehour.Minutes
 	closed corehour.CloseReason
+	before corehour.Bid // as it was before its last amendment
 }
 
 type zoneHour struct {
@@ -43,6 +45,7 @@ func newWitness(t fataler) *witness {
 		offers: make(map[corehour.OfferID]corehour.Offer), leases: make(map[corehour.LeaseID]corehour.Lease),
 		regions: make(map[corehour.RegionID]corehour.Region), means: make(map[corehour.ZoneID]corehour.Intensity),
 		hours: make(map[zoneHour]corehour.Intensity), filled: make(map[corehour.BidID]corehour.BidID),
+		risk: newRiskWitness(),
 	}
 }
 
@@ -55,6 +58,8 @@ func (w *witness) move(account corehour.AccountID, amount corehour.Money) {
 
 func (w *witness) see(events []pendingEvent) {
 	w.t.Helper()
+	w.beginCommand()
+	defer w.countOrders(events)
 	for _, e := range events {
 		switch d := e.data.(type) {
 		case corehour.AccountOpened:
@@ -81,6 +86,7 @@ func (w *witness) see(events []pendingEvent) {
 			w.move(d.Consumer, d.Hold)
 		case corehour.BidAmended:
 			b := w.bids[d.ID]
+			b.before = b.Bid
 			b.Bid, b.open, b.left = d.Bid, d.Open, d.Left
 			w.move(d.Consumer, d.HoldChange)
 		case corehour.LeaseMatched:
@@ -93,6 +99,7 @@ func (w *witness) see(events []pendingEvent) {
 		case corehour.LeaseSettled:
 			w.move(d.Consumer, -d.Released)
 		}
+		w.seeRisk(e)
 	}
 }
 

@@ -77,9 +77,13 @@ func (s *State) setIntensity(c SetIntensity) Reply {
 }
 
 // reconsider lets what rests in each book meet offers of a zone whose intensity
-// fell at some hour of [from, to).
+// fell at some hour of [from, to). Where nothing matches it has to wait.
 func (s *State) reconsider(zone orderbook.ZoneIndex, from, to corehour.Minute, reply *Reply) {
 	for _, p := range s.products {
+		if s.haltOf(p) != nil {
+			p.cleaner = true
+			continue
+		}
 		s.fill(p.book.Reconsider(s.startable(), zone, from, to), reply)
 	}
 }

@@ -81,6 +81,9 @@ func (b *Book) AmendOffer(now corehour.Minute, ref OfferRef, o Offer) (amended O
 	if !ok {
 		return 0, b.outcome(), false
 	}
+	if b.suspended[old] {
+		panic("orderbook: a suspended offer is not amended")
+	}
 	sold := b.soldOf(old)
 	for _, l := range sold {
 		if l.from < o.From || l.to > o.To || l.units > o.Units {
@@ -162,10 +165,10 @@ func (b *Book) ChangeRegions(ref BidRef, set RegionSet) {
 	b.tidyDemand()
 }
 
-// Reconsider tries resting bids again after the intensity of a zone fell at some
-// hour of [from, to): those with a carbon price or cap whose window shares a
-// minute with it, in the order of their arrival. It passes over all resting
-// bids.
+// Reconsider tries resting bids again after the intensity of a zone, NoZone for
+// any, fell at some hour of [from, to): those with a carbon price or cap whose
+// window shares a minute with it, in the order of their arrival. It passes over
+// all resting bids.
 func (b *Book) Reconsider(now corehour.Minute, zone ZoneIndex, from, to corehour.Minute) Outcome {
 	b.begin(now)
 	var slots []uint32
@@ -181,7 +184,7 @@ func (b *Book) Reconsider(now corehour.Minute, zone ZoneIndex, from, to corehour
 	}
 	b.demand.byArrival(slots)
 	for _, slot := range slots {
-		if b.demand.has(slot) && b.mayMeet(slot, zone) {
+		if b.demand.has(slot) && (zone == NoZone || b.mayMeet(slot, zone)) {
 			b.retry(slot)
 		}
 	}

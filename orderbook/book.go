@@ -20,6 +20,7 @@ type Book struct {
 	classIn    [corehour.MaxRegions][]uint32 // classes that have lots, by region
 	sellers    []int32                       // lots by provider
 	selling    RegionBits                    // regions in which a class has lots
+	suspended  map[uint32]bool               // offers that are in the book and not for sale
 
 	demand     side // resting bids
 	bidTerms   interned[bidTerms]
@@ -44,7 +45,7 @@ type Book struct {
 // New makes an empty book that reads a grid.
 func New(grid *Grid) *Book {
 	b := &Book{
-		grid: grid, classOf: make(map[offerKind]uint32), groups: make(map[corehour.BidID][]uint32),
+		grid: grid, classOf: make(map[offerKind]uint32), suspended: make(map[uint32]bool), groups: make(map[corehour.BidID][]uint32),
 		offerTerms: newInterned[offerTerms](), bidTerms: newInterned[bidTerms](), regions: newInterned[RegionSet](),
 	}
 	b.demand.highest = ^uint32(0)
@@ -131,7 +132,9 @@ func (b *Book) Release(now corehour.Minute, ref OfferRef, units corehour.Units, 
 		return b.outcome()
 	}
 	b.change(slot, from, to, units)
-	b.allot(slot, from, to)
+	if !b.suspended[slot] {
+		b.allot(slot, from, to)
+	}
 	b.settle()
 	return b.outcome()
 }

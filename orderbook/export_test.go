@@ -23,7 +23,7 @@ func (b *Book) Check() error {
 	}
 	for slot := uint32(1); slot < b.supply.orders.next; slot++ {
 		o := b.supply.orders.at(slot)
-		if b.supply.has(slot) && !offers[slot] && o.steps == 0 && o.open >= b.offerTermsOf(o).minFill {
+		if b.supply.has(slot) && b.suspended[slot] == offers[slot] && o.steps == 0 && o.open >= b.offerTermsOf(o).minFill {
 			return fmt.Errorf("offer %d is in no lot", o.id)
 		}
 	}

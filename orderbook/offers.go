@@ -129,11 +129,12 @@ func (b *Book) forget(slot uint32) {
 	o := b.supply.orders.at(slot)
 	b.capacity.drop(o.steps)
 	b.offerTerms.give(o.terms)
+	delete(b.suspended, slot)
 	o.generation++
 	b.supply.orders.give(slot)
 }
 
-// Every offer with something to sell is in the index: one that is free alike at
+// Every offer with something to sell that is not suspended is in the index: one that is free alike at
 // every minute waits in a ladder with those that differ from it in nothing but
 // price, arrival and units; any other has a lot of its own for each stretch of
 // time in which it has at least its minimum fill free.
@@ -143,6 +144,8 @@ func (b *Book) index(slot uint32) {
 	o := b.supply.orders.at(slot)
 	t := b.offerTermsOf(o)
 	switch {
+	case len(b.suspended) > 0 && b.suspended[slot]:
+		// Not for sale.
 	case o.steps != 0:
 		b.indexStretches(slot)
 	case o.open < t.minFill:

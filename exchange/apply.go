@@ -77,6 +77,9 @@ func (s *State) execute(cmd Command) Reply {
 	case CancelAll:
 		return s.cancelAll(c)
 	}
+	if c, ok := cmd.(leaseCommand); ok {
+		return c.execute(s)
+	}
 	panic(fmt.Sprintf("exchange: command %T has no execution", cmd))
 }
 
@@ -96,6 +99,9 @@ const (
 	bidExpires
 	bidWindowPasses
 	offerWindowPasses
+	leaseStepDue
+	leaseSilenceDue
+	leaseInterrupts
 )
 
 // deadlines is a heap by (instant, kind, id). What has been settled or cancelled
@@ -141,6 +147,7 @@ func (s *State) NextDeadline() (corehour.Instant, bool) {
 // advance lets time pass. Each deadline happens at its own instant, so that the
 // result does not depend on which command came next.
 func (s *State) advance(to corehour.Instant) {
+	s.passing = passing{from: s.now, to: to}
 	for len(s.deadlines) > 0 && s.deadlines[0].at <= to {
 		due := heap.Pop(&s.deadlines).(deadline)
 		s.now = max(s.now, due.at)
@@ -153,6 +160,8 @@ func (s *State) advance(to corehour.Instant) {
 			if o := s.offers[corehour.OfferID(due.id)]; o != nil && offerDeadline(o) == due.at {
 				s.closeOffer(o, corehour.CloseWindowPassed)
 			}
+		case leaseStepDue, leaseSilenceDue, leaseInterrupts:
+			s.leaseIsDue(due)
 		}
 	}
 	s.now = max(s.now, to)
@@ -166,5 +175,6 @@ func (s *State) bidIsDue(due deadline) {
 		s.closeBid(b, corehour.CloseExpired)
 	case due.kind == bidWindowPasses && bidDeadline(b) == due.at:
 		s.closeBid(b, corehour.CloseWindowPassed)
+		s.coverLater(b)
 	}
 }

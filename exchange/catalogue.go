@@ -119,7 +119,7 @@ func (a *account) release(amount corehour.Money) {
 }
 
 func (a *account) assertFunds() {
-	if a.available < 0 || a.held < 0 {
+	if a.available < 0 || a.held < 0 || a.bond < 0 {
 		panic("exchange: funds of account " + string(a.id) + " fell below zero")
 	}
 }

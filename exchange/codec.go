@@ -130,6 +130,9 @@ func decodeCommand(kind Kind, body []byte) (Command, error) {
 	case KindCancelAll:
 		return decodeAs[CancelAll](body)
 	}
+	if decode, ok := leaseDecoders[kind]; ok {
+		return decode(body)
+	}
 	return nil, fmt.Errorf("unknown command kind %d", kind)
 }
 

@@ -18,6 +18,8 @@ type AccountView struct {
 	Name      string             `json:"name"`
 	Available corehour.Money     `json:"available"`
 	Held      corehour.Money     `json:"held"`
+	// Bond is what the account has put up for what it promises to deliver.
+	Bond corehour.Money `json:"bond"`
 }
 
 // OfferView is an offer with its newest terms, and what became of it.

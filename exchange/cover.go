@@ -108,7 +108,10 @@ func (s *State) placeCover(next corehour.Bid, c cover, from, to corehour.Minute)
 	s.listBid(b)
 	s.emit(corehour.EventBidPlaced, b.ID.String(), corehour.BidPlaced{Bid: b.Bid, Hold: hold})
 	s.takeCover(b, b.Limit, b.MaxCarbon)
-	if limit, carbon := s.bondLimit(b); s.bids[b.ID] != nil && limit > b.Limit {
+	if s.bids[b.ID] == nil {
+		return
+	}
+	if limit, carbon := s.bondLimit(b); limit > b.Limit {
 		s.takeCover(b, limit, carbon)
 	}
 	if s.bids[b.ID] != nil {

@@ -60,6 +60,7 @@ func drawBid(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID])
 	if b.TimeInForce == corehour.GoodTillTime {
 		b.ExpiresAt = s.now + corehour.Instant(rapid.Int64Range(1, 200).Draw(t, "expires"))*corehour.MicrosPerMinute
 	}
+	b.CoverInterrupted = rapid.IntRange(0, 2).Draw(t, "cover interrupted") == 0
 	drawConditions(t, &b)
 	return b
 }

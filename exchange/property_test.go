@@ -39,6 +39,12 @@ func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 		for _, c := range smallMarket() {
 			apply(c)
 		}
+		if rapid.IntRange(0, 3).Draw(t, "with rules") > 0 {
+			for _, a := range []corehour.AccountID{"a", "b", "c"} {
+				apply(PostBond{Account: a, Amount: 5 * corehour.NanoPerUnit, Reference: "bond"})
+			}
+			apply(drawRules(t))
+		}
 		for range rapid.IntRange(60, 160).Draw(t, "commands") {
 			at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
 			apply(drawCommand(t, live))
@@ -82,7 +88,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 	lease := corehour.LeaseID(rapid.Uint64Range(1, uint64(s.lastLease)+1).Draw(t, "lease"))
 	l := s.leases[lease]
 	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "group", "amend bid", "amend bid", "amend offer", "grid", "grid", "work", "work", "work", "work", "work", "accept", "start", "end", "charge",
-		"settle", "cancel", "money", "fee", "tick"}).Draw(t, "kind") {
+		"settle", "cancel", "money", "fee", "tick", "rules", "beat", "beat", "beat", "fail", "interrupt", "bond", "bond", "dispute"}).Draw(t, "kind") {
 	case "offer":
 		return drawOffer(t, s, account)
 	case "bid":
@@ -120,6 +126,8 @@ func drawCommand(t *rapid.T, s *State) Command {
 			return PayOut{Account: account.Draw(t, "account"), Amount: amount, Reference: reference}
 		}
 		return Deposit{Account: account.Draw(t, "account"), Amount: amount, Reference: reference}
+	case "rules", "beat", "fail", "interrupt", "bond", "dispute":
+		return drawOversight(t, s, account)
 	case "fee":
 		return SetFee{Fee: corehour.BasisPoints(rapid.Int32Range(0, 3000).Draw(t, "fee"))}
 	}
@@ -142,6 +150,9 @@ func drawWork(t *rapid.T, s *State) Command {
 			return EndLease{Account: rapid.SampledFrom([]corehour.AccountID{l.Provider, l.Consumer}).Draw(t, "by"), Lease: l.ID}
 		}
 		return drawCharge(t, l, l.ID)
+	}
+	if l.status == corehour.StatusDisputed && rapid.Bool().Draw(t, "resolve") {
+		return ResolveDispute{Lease: l.ID, Credit: corehour.Money(rapid.Int64Range(0, int64(l.charged)).Draw(t, "credit"))}
 	}
 	if rapid.Bool().Draw(t, "settle") {
 		return SettleLease{Lease: l.ID, Charges: int64(len(l.charges))}

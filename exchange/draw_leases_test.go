@@ -2,11 +2,76 @@ package exchange
 
 import (
 	"fmt"
+	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/corehour/corehour"
 )
+
+// TestState_LeasesUnderRulesKeepTheInvariants is about what becomes of leases: in
+// a market where nearly every bid finds an offer, and time passes in seconds, the
+// witness must see every rule kept.
+func TestState_LeasesUnderRulesKeepTheInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := newProperty(t)
+		for _, c := range append(smallMarket(), OpenAccount{Account: "a2", Org: "org-a"}) {
+			p.apply(c)
+		}
+		p.apply(drawRules(t))
+		for range rapid.IntRange(60, 160).Draw(t, "commands") {
+			p.at += corehour.Instant(rapid.SampledFrom([]int64{0, 0, 0, 1, 20, 60, 60, 240}).Draw(t, "seconds")) * corehour.MicrosPerSecond
+			p.apply(drawOfLeases(t, p.live))
+			p.maybeRestore()
+		}
+		p.at += corehour.Instant(rapid.Int64Range(0, 5).Draw(t, "hours")) * 60 * corehour.MicrosPerMinute
+		p.apply(Tick{})
+		p.finish()
+	})
+}
+
+func drawOfLeases(t *rapid.T, s *State) Command {
+	start := s.startable()
+	switch rapid.IntRange(0, 27).Draw(t, "of leases") {
+	case 0, 1:
+		o := PlaceOffer{
+			Product: "cpu", Provider: rapid.SampledFrom([]corehour.AccountID{"a", "b", "a2", "d"}).Draw(t, "provider"), Region: "r1",
+			Units: corehour.Units(rapid.Int64Range(2, 9).Draw(t, "units")), To: start.Add(corehour.Minutes(rapid.Int64Range(90, 300).Draw(t, "window"))),
+			Price: corehour.Price(rapid.Int64Range(5, 60).Draw(t, "price")) * corehour.Tick, SLA: corehour.SLA(rapid.Uint8Range(1, 3).Draw(t, "sla")),
+			Interruptible: rapid.IntRange(0, 2).Draw(t, "interruptible") == 0,
+		}
+		if rapid.Bool().Draw(t, "energy") {
+			o.Energy = corehour.Energy(rapid.Int64Range(1, 9_000).Draw(t, "wh"))
+		}
+		return o
+	case 2, 3:
+		return PlaceBid{
+			Product: "cpu", Consumer: rapid.SampledFrom([]corehour.AccountID{"c", "c", "d"}).Draw(t, "consumer"),
+			Units: corehour.Units(rapid.Int64Range(1, 6).Draw(t, "units")), Duration: corehour.Minutes(rapid.Int64Range(5, 90).Draw(t, "duration")),
+			LatestEnd: start.Add(corehour.Minutes(rapid.Int64Range(90, 120).Draw(t, "latest"))),
+			Limit:     corehour.Price(rapid.Int64Range(30, 80).Draw(t, "limit")) * corehour.Tick, Interruptible: rapid.Bool().Draw(t, "accepts"),
+			CarbonPrice: corehour.CarbonPrice(rapid.SampledFrom([]int64{0, 0, 5}).Draw(t, "carbon price") * corehour.NanoPerUnit),
+			MaxLeases:   rapid.IntRange(0, 2).Draw(t, "max leases"), MinPiece: corehour.Minutes(rapid.SampledFrom([]int64{0, 0, 0, 4}).Draw(t, "piece")),
+			CoverInterrupted: rapid.Bool().Draw(t, "cover interrupted"),
+		}
+	case 4, 5, 6, 7, 8, 9, 10, 17, 18, 19, 20, 21, 22, 23, 24:
+		return drawWork(t, s)
+	case 11, 12, 13:
+		return drawBeat(t, s, rapid.SampledFrom([]corehour.AccountID{"a", "b", "a2", "d"}).Draw(t, "who"))
+	case 14:
+		return PostBond{
+			Account:   rapid.SampledFrom([]corehour.AccountID{"a", "b", "d"}).Draw(t, "who"),
+			Amount:    corehour.Money(rapid.Int64Range(1, 300_000).Draw(t, "bond")),
+			Reference: fmt.Sprint("bond-", s.now),
+		}
+	case 15:
+		if rapid.IntRange(0, 3).Draw(t, "cancel") == 0 {
+			return drawCancel(t, s, rapid.SampledFrom([]corehour.AccountID{"c", "d"}))
+		}
+		return Tick{}
+	}
+	return drawOversight(t, s, rapid.SampledFrom([]corehour.AccountID{"a", "b", "c", "d"}))
+}
 
 // Commands about rules and what follows from them that rapid draws.
 

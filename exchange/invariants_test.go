@@ -51,7 +51,7 @@ func checkInvariants(t fataler, s *State) {
 			t.Fatalf("%s was charged %s of %s, fee %s", l.ID, l.charged, l.Hold, l.feePaid)
 		}
 		o := s.offers[l.Offer]
-		if o == nil || l.endedAt != 0 {
+		if o == nil || l.status.Over() {
 			continue
 		}
 		for m := l.Start; m < min(l.End, l.Start+10_000); m++ {

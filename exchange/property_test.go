@@ -12,60 +12,77 @@ import (
 
 // TestState_InvariantsHoldAndReplayGivesTheSameState draws commands, good and bad
 // ones, at rising times. After each the funds, the capacity and the orders must
-// add up, in the state and in its events. The same commands applied again from their encoding, and applied to a
+// add up, in the state and in its events. The same commands applied again from
+// their encoding, and applied to a
 // state that went through a snapshot at a random place, must give the same state.
 func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		live, restored, seen := NewState(), NewState(), newWitness(t)
-		var log []entry
-		at := corehour.Instant(0)
-		apply := func(c Command) {
-			e := entry{Kind: c.kind(), At: at, Body: marshal(c)}
-			decoded, err := decodeCommand(e.Kind, e.Body)
-			if err != nil {
-				t.Fatalf("%+v does not come back from the log: %v", c, err)
-			}
-			log = append(log, e)
-			first := live.apply(e.At, decoded, e.Body)
-			events := describeEvents(live)
-			second := restored.apply(e.At, decoded, e.Body)
-			if fmt.Sprint(first) != fmt.Sprint(second) || events != describeEvents(restored) {
-				t.Fatalf("%+v: live answers %+v, the restored state %+v", c, first, second)
-			}
-			checkInvariants(t, live)
-			seen.see(live.events)
-			seen.compare(live)
-		}
+		p := newProperty(t)
 		for _, c := range smallMarket() {
-			apply(c)
-		}
-		if rapid.IntRange(0, 3).Draw(t, "with rules") > 0 {
-			for _, a := range []corehour.AccountID{"a", "b", "c"} {
-				apply(PostBond{Account: a, Amount: 5 * corehour.NanoPerUnit, Reference: "bond"})
-			}
-			apply(drawRules(t))
+			p.apply(c)
 		}
 		for range rapid.IntRange(60, 160).Draw(t, "commands") {
-			at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
-			apply(drawCommand(t, live))
+			p.at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
+			p.apply(drawCommand(t, p.live))
 			if rapid.IntRange(0, 15).Draw(t, "ask") == 0 {
-				checkQuestions(t, live, rapid.SampledFrom([]corehour.AccountID{"a", "b"}))
+				checkQuestions(t, p.live, rapid.SampledFrom([]corehour.AccountID{"a", "b"}))
 			}
-			if rapid.IntRange(0, 15).Draw(t, "snapshot") == 0 {
-				var err error
-				if restored, err = decodeState(restored.encode()); err != nil {
-					t.Fatal(err)
-				}
-			}
+			p.maybeRestore()
 		}
-		replayed := NewState()
-		if _, err := replayed.applyEntries(log); err != nil {
-			t.Fatal(err)
-		}
-		if live.Hash() != restored.Hash() || live.Hash() != replayed.Hash() {
-			t.Fatalf("live %s, through snapshots %s, from the log %s", live.Hash(), restored.Hash(), replayed.Hash())
-		}
+		p.finish()
 	})
+}
+
+// property is a run of random commands: the live state, one that goes through
+// snapshots, and what the events make of it.
+type property struct {
+	t              *rapid.T
+	live, restored *State
+	seen           *witness
+	log            []entry
+	at             corehour.Instant
+}
+
+func newProperty(t *rapid.T) *property {
+	return &property{t: t, live: NewState(), restored: NewState(), seen: newWitness(t)}
+}
+
+func (p *property) apply(c Command) {
+	e := entry{Kind: c.kind(), At: p.at, Body: marshal(c)}
+	decoded, err := decodeCommand(e.Kind, e.Body)
+	if err != nil {
+		p.t.Fatalf("%+v does not come back from the log: %v", c, err)
+	}
+	p.log = append(p.log, e)
+	first := p.live.apply(e.At, decoded, e.Body)
+	events := describeEvents(p.live)
+	second := p.restored.apply(e.At, decoded, e.Body)
+	if fmt.Sprint(first) != fmt.Sprint(second) || events != describeEvents(p.restored) {
+		p.t.Fatalf("%+v: live answers %+v, the restored state %+v", c, first, second)
+	}
+	checkInvariants(p.t, p.live)
+	p.seen.see(p.live.events)
+	p.seen.compare(p.live)
+}
+
+// maybeRestore takes one of the states through a snapshot now and then.
+func (p *property) maybeRestore() {
+	if rapid.IntRange(0, 15).Draw(p.t, "snapshot") == 0 {
+		var err error
+		if p.restored, err = decodeState(p.restored.encode()); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *property) finish() {
+	replayed := NewState()
+	if _, err := replayed.applyEntries(p.log); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.live.Hash() != p.restored.Hash() || p.live.Hash() != replayed.Hash() {
+		p.t.Fatalf("live %s, through snapshots %s, from the log %s", p.live.Hash(), p.restored.Hash(), replayed.Hash())
+	}
 }
 
 func smallMarket() []Command {

@@ -172,6 +172,11 @@ func (s LeaseStatus) Over() bool {
 	return true
 }
 
+// EndsDelivery reports whether delivery can end in this status.
+func (s LeaseStatus) EndsDelivery() bool {
+	return s == StatusCompleted || s == StatusFailed || s == StatusInterrupted
+}
+
 // CloseReason says why an order is no longer open.
 type CloseReason string
 

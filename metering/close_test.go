@@ -83,7 +83,7 @@ func TestClose_FailedLeaseHasItsGraceOnlyIfItWasStarted(t *testing.T) {
 		}
 		mustBe(t, w.report(prov, rec("a", 7, 60, 70, 5), rec("b", 8, 60, 70, 5), rec("c", 9, 0, 1, 1), rec("d", 7, 60, 71, 5)),
 			"accepted", "accepted", "usage_closed", "outside_lease")
-		w.clock.set(at(70) + corehour.Instant(w.service.grace.Microseconds()))
+		w.clock.set(at(70) + corehour.Instant(grace.Microseconds()))
 		if n, err := w.service.CloseDue(w.ctx, 10); n != 2 || err != nil {
 			t.Errorf("%d leases were due after the grace, %v; want both", n, err)
 		}

@@ -28,6 +28,8 @@ type Exchange interface {
 	Lease(ctx context.Context, id corehour.LeaseID) (exchange.LeaseView, error)
 	Leases(ctx context.Context, q exchange.LeaseQuery) ([]exchange.LeaseView, error)
 
+	Oversight(ctx context.Context) (exchange.OversightView, error)
+
 	Zones(ctx context.Context) ([]corehour.Zone, error)
 	Intensity(ctx context.Context, zone corehour.ZoneID) (exchange.IntensityCurve, error)
 	// Explain and ExplainOpen change nothing. Their errors name the command's field.

@@ -113,6 +113,11 @@ var codeStatus = map[corehour.Code]int{
 	exchange.CodeSold:          http.StatusConflict,
 	exchange.CodePiecesTaken:   http.StatusConflict,
 
+	exchange.CodeNotInterruptible: http.StatusConflict,
+	exchange.CodeBondNeeded:       http.StatusConflict,
+	exchange.CodeCoverBid:         http.StatusConflict,
+	exchange.CodeDisputed:         http.StatusConflict,
+
 	// Rejections that name something that is not there.
 	exchange.CodeUnknownOffer: http.StatusNotFound,
 	exchange.CodeUnknownBid:   http.StatusNotFound,

@@ -109,6 +109,13 @@ func someCommands() []Command {
 		AcceptLease{Provider: "b", Lease: 1}, CancelAll{Account: "e"}, PlaceBid{Product: "gpu", Consumer: "a", Units: 1, Duration: 9, LatestEnd: 30, Limit: price, ClientID: "x"},
 		CancelBid{Consumer: "a", ClientID: "x"}, PlaceOffer{Product: "tpu", Provider: "a", Region: "r3", Units: 1, To: 99, Price: price, SLA: corehour.SLAPremium},
 		CancelOffer{Provider: "a", Offer: 3},
+		SetLeaseRules{Rules: corehour.StandardLeaseRules()}, PostBond{Account: "b", Amount: 1_000_000, Reference: "bond"},
+		ReleaseBond{Account: "b", Amount: 1000, Reference: "back"}, LeaseHeartbeat{Provider: "b", Leases: []corehour.LeaseID{1, 2, 99}},
+		PlaceOffer{Product: "gpu", Provider: "b", Region: "r1", Units: 4, To: 99, Price: corehour.Tick, Interruptible: true},
+		PlaceBid{Product: "gpu", Consumer: "a", Units: 1, Duration: 60, LatestEnd: 99, Limit: price, Interruptible: true, CoverInterrupted: true},
+		PlaceBid{Product: "gpu", Consumer: "a", Units: 1, Duration: 60, LatestEnd: 99, Limit: price, Interruptible: true},
+		InterruptLease{Provider: "b", Lease: 11, At: 30}, FailLease{Provider: "b", Lease: 12}, DisputeLease{Consumer: "a", Lease: 12, Reason: "slow"},
+		ResolveDispute{Lease: 12},
 	}
 }
 

@@ -56,15 +56,19 @@ func (s *State) hear(l *lease) {
 		l.beats = 0
 	}
 	if l.beats++; l.beats >= r.RecoverBeats {
-		since := l.suspectAt
-		l.suspectAt, l.beats = 0, 0
-		s.control.suspect--
-		s.emit(corehour.EventLeaseRecovered, l.ID.String(), corehour.LeaseRecovered{
-			Lease: l.ID, Provider: l.Provider, Consumer: l.Consumer, SuspectSince: since,
-		})
+		s.recover(l)
 		s.lookLater(l, s.now+r.SuspectAfter.Instant())
 		s.reviewControl()
 	}
+}
+
+// recover ends the suspicion.
+func (s *State) recover(l *lease) {
+	s.emit(corehour.EventLeaseRecovered, l.ID.String(), corehour.LeaseRecovered{
+		Lease: l.ID, Provider: l.Provider, Consumer: l.Consumer, SuspectSince: l.suspectAt,
+	})
+	l.suspectAt, l.beats = 0, 0
+	s.control.suspect--
 }
 
 // watch begins to expect heartbeats of an active lease.
@@ -98,6 +102,9 @@ func (s *State) unwatch(l *lease) {
 func (s *State) lookAtSilence(l *lease) {
 	r := &s.rules
 	if r.SuspectAfter == 0 {
+		if l.suspectAt != 0 {
+			s.recover(l)
+		}
 		s.unwatch(l)
 		return
 	}

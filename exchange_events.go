@@ -113,17 +113,27 @@ type LeaseChanged struct {
 	Consumer AccountID `json:"consumer"`
 }
 
-// LeaseEnded is the end of delivery: completed at or before the planned end, or
-// failed because it was never delivered.
+// LeaseEnded is the end of delivery: completed at or before the planned end,
+// failed or interrupted.
 type LeaseEnded struct {
 	Lease    LeaseID     `json:"lease"`
 	Provider AccountID   `json:"provider"`
 	Consumer AccountID   `json:"consumer"`
 	Status   LeaseStatus `json:"status"`
-	// EndedAt is when delivery stopped, within [start, end].
+	// EndedAt is when delivery stopped, at most the planned end. It is before the
+	// start where a lease failed before it could begin.
 	EndedAt Instant `json:"ended_at"`
-	// FreeFrom is the first minute that the units can be sold again.
+	// FreeFrom is the first minute that is not delivered. The units of a completed
+	// lease can be sold again from then on; others have left their offer.
 	FreeFrom Minute `json:"free_from"`
+	// Cause says why a lease failed or was interrupted.
+	Cause EndCause `json:"cause,omitempty"`
+	// Released is what the lease cannot cost any more, at once; the rest of the
+	// hold waits for the settlement. Returned is what of the hold goes back to the
+	// bond of Payer, who had put it there.
+	Released Money     `json:"released,omitzero"`
+	Returned Money     `json:"returned,omitzero"`
+	Payer    AccountID `json:"payer,omitempty"`
 }
 
 // ChargeKind says what a charge is for.
@@ -145,6 +155,9 @@ type ChargePosted struct {
 	Hour     Minute     `json:"hour"` // when the lease-hour begins
 	Amount   Money      `json:"amount"`
 	Fee      Money      `json:"fee"`
+	// Cut is what was asked beyond what a lease that failed or was interrupted
+	// still held; it is not owed.
+	Cut Money `json:"cut,omitzero"`
 }
 
 // LeaseSettled ends a lease's accounts: what was not charged is available again.
@@ -156,4 +169,7 @@ type LeaseSettled struct {
 	Charged  Money     `json:"charged"`
 	Fee      Money     `json:"fee"`
 	Released Money     `json:"released"`
+	// Returned goes back to the bond of Payer, of what that had put into the hold.
+	Returned Money     `json:"returned,omitzero"`
+	Payer    AccountID `json:"payer,omitempty"`
 }

@@ -133,6 +133,27 @@ func (m Money) Share(bps BasisPoints) Money {
 	return Money(mulDiv(int64(m), int64(bps), 10_000))
 }
 
+// Portion is the amount x part / whole, rounded down; whole is above zero and at
+// least part.
+func (m Money) Portion(part, whole Money) Money {
+	return Money(mulDiv(int64(m), int64(part), int64(whole)))
+}
+
+// PriceWithin is the highest price on the tick at which units over a duration
+// cost at most an amount.
+func PriceWithin(m Money, u Units, d Minutes) Price {
+	hi, lo := bits.Mul64(uint64(m), uint64(MinutesPerHour))
+	whole := uint64(u) * uint64(d)
+	if m < 0 || u < 1 || d < 1 {
+		panic("corehour: PriceWithin takes an amount of money, units and minutes")
+	}
+	if hi >= whole {
+		return MaxPrice
+	}
+	q, _ := bits.Div64(hi, lo, whole)
+	return Price(min(q, uint64(MaxPrice))).FloorToTick()
+}
+
 // CarbonCost is what a buyer with this carbon price adds to an offer's price
 // when it ranks it: carbon price x mg per unit-hour / 1e9, rounded up to the
 // nano-unit. Rounding up keeps price + cost <= limit exactly as sharp as the
@@ -150,6 +171,17 @@ func CarbonCost(p CarbonPrice, r CarbonRate) Price {
 		return math.MaxInt64 / 2
 	}
 	return Price(q)
+}
+
+// CarbonWithin is the most that a unit-hour may emit so that its CarbonCost is at
+// most an amount; the carbon price is above zero.
+func CarbonWithin(most Price, p CarbonPrice) CarbonRate {
+	hi, lo := bits.Mul64(uint64(max(most, 0)), NanoPerUnit)
+	if hi >= uint64(p) {
+		return MaxCarbonRate
+	}
+	q, _ := bits.Div64(hi, lo, uint64(p))
+	return CarbonRate(min(q, uint64(MaxCarbonRate)))
 }
 
 // mulDiv is a*b/c rounded down with a 128-bit intermediate. All arguments are

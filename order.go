@@ -79,6 +79,12 @@ type Bid struct {
 	// Session takes the bid back when it ends.
 	Session  SessionID `json:"session,omitempty"`
 	PlacedAt Instant   `json:"placed_at"`
+	// CoverInterrupted asks for cover also where an interruptible lease ends before
+	// its time; a firm one that fails is covered without being asked.
+	CoverInterrupted bool `json:"cover_interrupted,omitempty"`
+	// CoverOf is the lease whose lost hours the exchange bids for with this bid;
+	// zero for a bid that its consumer placed.
+	CoverOf LeaseID `json:"cover_of,omitzero"`
 }
 
 // Allowed is a set given by what is in it or what is not. Deny wins over Allow.
@@ -119,21 +125,61 @@ type Lease struct {
 	// Hold is what the lease may cost at most: Cost(Price, Units, End-Start).
 	Hold      Money   `json:"hold"`
 	MatchedAt Instant `json:"matched_at"`
+	// AcceptBy and StartBy are when the lease fails unless its provider has
+	// accepted or started it; zero where there is no such deadline.
+	AcceptBy Instant `json:"accept_by,omitzero"`
+	StartBy  Instant `json:"start_by,omitzero"`
+	// CoverOf is the lease that failed and whose hours this one has taken over.
+	// Where it is dearer than the consumer's price, Payer, the provider that
+	// failed, has put FromBond into its Hold.
+	CoverOf  LeaseID   `json:"cover_of,omitzero"`
+	Payer    AccountID `json:"payer,omitempty"`
+	FromBond Money     `json:"from_bond,omitzero"`
 }
 
 // LeaseStatus is where a lease stands in its life.
 type LeaseStatus string
 
-// The life of a lease. matched -> provisioning -> active -> completed -> settled;
-// failed is a lease that was never delivered by its end.
+// The life of a lease. matched -> provisioning -> active -> completed -> settled.
+// It ends as failed where its provider did not do what it promised, and as
+// interrupted where an interruptible one was taken back with notice. While it is
+// disputed it is not settled.
 const (
 	StatusMatched      LeaseStatus = "matched"
 	StatusProvisioning LeaseStatus = "provisioning"
 	StatusActive       LeaseStatus = "active"
 	StatusCompleted    LeaseStatus = "completed"
 	StatusFailed       LeaseStatus = "failed"
+	StatusInterrupted  LeaseStatus = "interrupted"
+	StatusDisputed     LeaseStatus = "disputed"
 	StatusSettled      LeaseStatus = "settled"
 )
+
+// EndCause says why a lease failed or was interrupted.
+type EndCause string
+
+// The causes for which leases end before they should.
+const (
+	CauseNotAccepted   EndCause = "not_accepted"   // not acknowledged in time
+	CauseNotStarted    EndCause = "not_started"    // not started in time, or never
+	CauseHeartbeatLost EndCause = "heartbeat_lost" // silent for too long
+	CauseByProvider    EndCause = "by_provider"    // the provider says that it cannot deliver
+	CauseInterrupted   EndCause = "interrupted"    // taken back with notice
+)
+
+// Over reports whether delivery has ended in this status.
+func (s LeaseStatus) Over() bool {
+	switch s {
+	case StatusMatched, StatusProvisioning, StatusActive:
+		return false
+	}
+	return true
+}
+
+// EndsDelivery reports whether delivery can end in this status.
+func (s LeaseStatus) EndsDelivery() bool {
+	return s == StatusCompleted || s == StatusFailed || s == StatusInterrupted
+}
 
 // CloseReason says why an order is no longer open.
 type CloseReason string

@@ -59,6 +59,26 @@ func payloadOf(t EventType) any {
 		return new(SessionOpened)
 	case EventSessionClosed:
 		return new(SessionClosed)
+	case EventLeaseRulesSet:
+		return new(LeaseRules)
+	case EventLeaseSuspected:
+		return new(LeaseSuspected)
+	case EventLeaseRecovered:
+		return new(LeaseRecovered)
+	case EventInterruptionAnnounced:
+		return new(InterruptionAnnounced)
+	case EventLeaseDisputed:
+		return new(LeaseDisputed)
+	case EventDisputeResolved:
+		return new(DisputeResolved)
+	case EventControlLost, EventControlRegained:
+		return new(ControlChanged)
+	case EventOutageNoticed:
+		return new(OutageNoticed)
+	case EventBondPosted, EventBondReleased:
+		return new(BondMoved)
+	case EventSLACredited:
+		return new(SLACredited)
 	case EventUsageAccepted:
 		return new(UsageAccepted)
 	case EventUsageClosed:

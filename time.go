@@ -15,7 +15,7 @@ type Minute int64
 // Minutes is a duration of delivery in whole minutes.
 type Minutes int64
 
-// Seconds is a duration in whole seconds, such as the patience of a session.
+// Seconds is a duration in whole seconds, such as the patience of a session or of a deadline.
 type Seconds int64
 
 // Scales and limits of time.

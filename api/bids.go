@@ -18,27 +18,28 @@ type PlaceBid struct {
 // BidTerms are what a bid asks for, also one of a group and one that is only
 // quoted.
 type BidTerms struct {
-	Product       corehour.ProductID    `json:"product" maxLength:"64" doc:"What is sought." example:"cpu.standard"`
-	Units         corehour.Units        `json:"units" minimum:"1" maximum:"1000000" doc:"How many units." example:"16"`
-	Duration      corehour.Minutes      `json:"duration_minutes" minimum:"1" maximum:"527040" doc:"For how long, all units alike." example:"120"`
-	EarliestStart corehour.Minute       `json:"earliest_start,omitzero" doc:"When it may start, a whole minute; the next whole minute if not given." example:"2026-03-01T12:00:00Z"`
-	LatestEnd     corehour.Minute       `json:"latest_end,omitzero" doc:"When it must have ended, a whole minute; earliest_start and the duration if not given." example:"2026-03-02T12:00:00Z"`
-	Limit         corehour.Price        `json:"limit_price" doc:"The most that a unit-hour may cost, with the carbon it emits at carbon_price; on a tick of 0.000001." example:"0.04"`
-	Regions       *AllowedRegions       `json:"regions,omitempty" doc:"Where it may run, by region. It may run where regions, countries or continents allow it (anywhere if none of them allows anything) and none of them denies it."`
-	Countries     *AllowedCountries     `json:"countries,omitempty" doc:"Where it may run, by country; also regions that are defined later."`
-	Continents    *AllowedContinents    `json:"continents,omitempty" doc:"Where it may run, by continent; also regions that are defined later."`
-	Providers     *AllowedProviders     `json:"providers,omitempty" doc:"Whose capacity it may be; anybody's if not given."`
-	MaxCarbon     *corehour.CarbonRate  `json:"max_carbon_g,omitempty" doc:"The most grams of CO2 equivalent that a unit-hour may emit on average over a lease; no cap if not given." example:"100.00"`
-	CarbonPrice   corehour.CarbonPrice  `json:"carbon_price,omitempty" doc:"What a tonne of CO2 equivalent counts for when offers are ranked; 0 if not given." example:"80.00"`
-	MinSLA        corehour.SLA          `json:"min_sla,omitempty" doc:"The least tier of service; basic if not given." example:"basic"`
-	Interruptible bool                  `json:"accepts_interruptible,omitempty" doc:"Whether interruptible capacity will do." example:"true"`
-	MaxTakeOrPay  *corehour.BasisPoints `json:"max_take_or_pay_bps,omitempty" minimum:"0" maximum:"10000" doc:"The largest share billed even if unused that it accepts, in ten-thousandths; any if not given." example:"5000"`
-	MinFill       corehour.Units        `json:"min_fill,omitempty" minimum:"1" maximum:"1000000" doc:"The fewest units of one lease; equal to units it is all or none. 1 if not given." example:"1"`
-	MaxLeases     int64                 `json:"max_leases,omitempty" minimum:"1" maximum:"1000" doc:"How many leases it may become; 1000 if not given." example:"4"`
-	MinPiece      corehour.Minutes      `json:"min_piece_minutes,omitempty" minimum:"1" maximum:"527040" doc:"Lets it take its duration in pieces of at least so many minutes, at most max_leases of them and none at the same time as another, each with all its units from one offer; in one piece if not given." example:"60"`
-	PostOnly      bool                  `json:"post_only,omitempty" doc:"Refuse it with would_trade, rather than let it fill at once." example:"false"`
-	TimeInForce   corehour.TimeInForce  `json:"time_in_force,omitempty" doc:"gtc until cancelled, gtt until expires_at, ioc now or never, fok all of it now or nothing; gtc if not given." example:"gtc"`
-	ExpiresAt     corehour.Instant      `json:"expires_at,omitzero" doc:"When a gtt bid ends." example:"2026-03-01T18:00:00Z"`
+	Product          corehour.ProductID    `json:"product" maxLength:"64" doc:"What is sought." example:"cpu.standard"`
+	Units            corehour.Units        `json:"units" minimum:"1" maximum:"1000000" doc:"How many units." example:"16"`
+	Duration         corehour.Minutes      `json:"duration_minutes" minimum:"1" maximum:"527040" doc:"For how long, all units alike." example:"120"`
+	EarliestStart    corehour.Minute       `json:"earliest_start,omitzero" doc:"When it may start, a whole minute; the next whole minute if not given." example:"2026-03-01T12:00:00Z"`
+	LatestEnd        corehour.Minute       `json:"latest_end,omitzero" doc:"When it must have ended, a whole minute; earliest_start and the duration if not given." example:"2026-03-02T12:00:00Z"`
+	Limit            corehour.Price        `json:"limit_price" doc:"The most that a unit-hour may cost, with the carbon it emits at carbon_price; on a tick of 0.000001." example:"0.04"`
+	Regions          *AllowedRegions       `json:"regions,omitempty" doc:"Where it may run, by region. It may run where regions, countries or continents allow it (anywhere if none of them allows anything) and none of them denies it."`
+	Countries        *AllowedCountries     `json:"countries,omitempty" doc:"Where it may run, by country; also regions that are defined later."`
+	Continents       *AllowedContinents    `json:"continents,omitempty" doc:"Where it may run, by continent; also regions that are defined later."`
+	Providers        *AllowedProviders     `json:"providers,omitempty" doc:"Whose capacity it may be; anybody's if not given."`
+	MaxCarbon        *corehour.CarbonRate  `json:"max_carbon_g,omitempty" doc:"The most grams of CO2 equivalent that a unit-hour may emit on average over a lease; no cap if not given." example:"100.00"`
+	CarbonPrice      corehour.CarbonPrice  `json:"carbon_price,omitempty" doc:"What a tonne of CO2 equivalent counts for when offers are ranked; 0 if not given." example:"80.00"`
+	MinSLA           corehour.SLA          `json:"min_sla,omitempty" doc:"The least tier of service; basic if not given." example:"basic"`
+	Interruptible    bool                  `json:"accepts_interruptible,omitempty" doc:"Whether interruptible capacity will do." example:"true"`
+	CoverInterrupted bool                  `json:"cover_interrupted,omitempty" doc:"Whether the exchange bids again for the hours that an interrupted lease of it does not deliver; it does so for a firm one that fails." example:"true"`
+	MaxTakeOrPay     *corehour.BasisPoints `json:"max_take_or_pay_bps,omitempty" minimum:"0" maximum:"10000" doc:"The largest share billed even if unused that it accepts, in ten-thousandths; any if not given." example:"5000"`
+	MinFill          corehour.Units        `json:"min_fill,omitempty" minimum:"1" maximum:"1000000" doc:"The fewest units of one lease; equal to units it is all or none. 1 if not given." example:"1"`
+	MaxLeases        int64                 `json:"max_leases,omitempty" minimum:"1" maximum:"1000" doc:"How many leases it may become; 1000 if not given." example:"4"`
+	MinPiece         corehour.Minutes      `json:"min_piece_minutes,omitempty" minimum:"1" maximum:"527040" doc:"Lets it take its duration in pieces of at least so many minutes, at most max_leases of them and none at the same time as another, each with all its units from one offer; in one piece if not given." example:"60"`
+	PostOnly         bool                  `json:"post_only,omitempty" doc:"Refuse it with would_trade, rather than let it fill at once." example:"false"`
+	TimeInForce      corehour.TimeInForce  `json:"time_in_force,omitempty" doc:"gtc until cancelled, gtt until expires_at, ioc now or never, fok all of it now or nothing; gtc if not given." example:"gtc"`
+	ExpiresAt        corehour.Instant      `json:"expires_at,omitzero" doc:"When a gtt bid ends." example:"2026-03-01T18:00:00Z"`
 }
 
 // AllowedRegions restricts where a bid may run. Deny wins over allow.
@@ -97,7 +98,7 @@ func (b *BidTerms) command(consumer corehour.AccountID) exchange.PlaceBid {
 		EarliestStart: b.EarliestStart, LatestEnd: b.LatestEnd, Limit: b.Limit,
 		MaxCarbon: b.MaxCarbon, CarbonPrice: b.CarbonPrice, MinSLA: b.MinSLA, Interruptible: b.Interruptible,
 		MaxTakeOrPay: b.MaxTakeOrPay, MinFill: b.MinFill, MaxLeases: int(b.MaxLeases), MinPiece: b.MinPiece, PostOnly: b.PostOnly,
-		TimeInForce: b.TimeInForce, ExpiresAt: b.ExpiresAt,
+		TimeInForce: b.TimeInForce, ExpiresAt: b.ExpiresAt, CoverInterrupted: b.CoverInterrupted,
 	}
 	if b.Regions != nil {
 		c.Regions = corehour.Allowed[corehour.RegionID]{Allow: b.Regions.Allow, Deny: b.Regions.Deny}

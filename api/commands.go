@@ -35,6 +35,7 @@ type Exchange interface {
 	DefaultLimits(ctx context.Context) (corehour.Limits, error)
 	Halts(ctx context.Context) ([]corehour.Halt, error)
 	Sessions(ctx context.Context, id corehour.AccountID) ([]exchange.SessionView, error)
+	Oversight(ctx context.Context) (exchange.OversightView, error)
 
 	Zones(ctx context.Context) ([]corehour.Zone, error)
 	Intensity(ctx context.Context, zone corehour.ZoneID) (exchange.IntensityCurve, error)

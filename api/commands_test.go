@@ -41,7 +41,8 @@ func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
 		Countries:  corehour.Allowed[string]{Allow: []string{"FI", "SE"}, Deny: []string{"US"}},
 		Continents: corehour.Allowed[string]{Allow: []string{"europe"}, Deny: []string{"asia"}}, MaxTakeOrPay: &share, MinPiece: 60, PostOnly: true,
 		MaxCarbon: &carbon, CarbonPrice: 80_500_000_000, MinSLA: corehour.SLAStandard, Interruptible: true, MinFill: 4, MaxLeases: 3,
-		TimeInForce: corehour.GoodTillTime, ExpiresAt: instantAt("2026-03-01T18:00:00Z"), ClientID: "b-1",
+		CoverInterrupted: true,
+		TimeInForce:      corehour.GoodTillTime, ExpiresAt: instantAt("2026-03-01T18:00:00Z"), ClientID: "b-1",
 	}
 	for _, c := range []struct {
 		name, who, method, target, body string
@@ -99,6 +100,22 @@ func TestCommands_SayExactlyWhatWasAsked(t *testing.T) {
 		{"an end now", "provider", "POST", "/v1/leases/lease-1/end", `{}`, exchange.EndLease{Account: dcNorth, Lease: 1}},
 		{"an end by the consumer", "consumer", "POST", "/v1/leases/lease-1/end", `{"ended_at":"2026-03-01T13:00:00.000001Z"}`,
 			exchange.EndLease{Account: labA, Lease: 1, EndedAt: instantAt("2026-03-01T13:00:00Z") + 1}},
+		{"all rules of leases", "operator", "PUT", "/v1/lease-rules", goodRules, exchange.SetLeaseRules{Rules: corehour.LeaseRules{
+			AcceptWithin: 900, StartWithin: 600, HeartbeatEvery: 30, SuspectAfter: 90, FailAfter: 300, RecoverBeats: 3, MassShare: 5000, MassLeast: 5,
+			OutageAfter: 60, InterruptionNotice: 120, Cover: true, CoverExtra: 10_000, BondShare: 500, CreditBasic: 100, CreditStandard: 1000, CreditPremium: 2500}}},
+		{"no rules of leases", "operator", "PUT", "/v1/lease-rules", `{}`, exchange.SetLeaseRules{}},
+		{"heartbeats", "provider", "POST", "/v1/leases/heartbeats", `{"leases":["lease-1","lease-9"]}`,
+			exchange.LeaseHeartbeat{Provider: dcNorth, Leases: []corehour.LeaseID{1, 9}}},
+		{"a failure", "provider", "POST", "/v1/leases/lease-1/fail", "", exchange.FailLease{Provider: dcNorth, Lease: 1}},
+		{"an interruption", "provider", "POST", "/v1/leases/lease-1/interrupt", `{"at":"2026-03-01T13:00:00Z"}`,
+			exchange.InterruptLease{Provider: dcNorth, Lease: 1, At: minuteAt("2026-03-01T13:00:00Z")}},
+		{"a dispute", "consumer", "POST", "/v1/leases/lease-1/dispute", `{"reason":"too slow"}`, exchange.DisputeLease{Consumer: labA, Lease: 1, Reason: "too slow"}},
+		{"a resolution", "operator", "POST", "/v1/leases/lease-1/resolve", `{"credit":"0.25"}`, exchange.ResolveDispute{Lease: 1, Credit: 250_000_000}},
+		{"a dismissal", "operator", "POST", "/v1/leases/lease-1/resolve", `{}`, exchange.ResolveDispute{Lease: 1}},
+		{"a bond", "provider", "POST", "/v1/accounts/dc-north/bond", `{"amount":"10","reference":"bond-1"}`,
+			exchange.PostBond{Account: dcNorth, Amount: 10_000_000_000, Reference: "bond-1"}},
+		{"a bond released", "provider", "POST", "/v1/accounts/dc-north/bond/release", `{"amount":"10","reference":"bond-2"}`,
+			exchange.ReleaseBond{Account: dcNorth, Amount: 10_000_000_000, Reference: "bond-2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)

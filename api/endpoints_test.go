@@ -37,7 +37,7 @@ const (
 		`"price":"0.0315","carbon_g":"3.25","sla":"standard","interruptible":true,"min_fill":2,"min_duration_minutes":60,"take_or_pay_bps":2500,"post_only":true,"client_id":"o-1"}`
 	goodBid = `{"product":"cpu.standard","units":16,"duration_minutes":120,"earliest_start":"2026-03-01T12:00:00Z","latest_end":"2026-03-02T12:00:00Z",` +
 		`"limit_price":"0.04","regions":{"allow":["europe-north1"],"deny":["us-east1"]},"providers":{"allow":["dc-north"],"deny":["dc-south"]},` +
-		`"max_carbon_g":"100","carbon_price":"80.5","min_sla":"standard","accepts_interruptible":true,"max_take_or_pay_bps":5000,"min_fill":4,"max_leases":3,` +
+		`"max_carbon_g":"100","carbon_price":"80.5","min_sla":"standard","accepts_interruptible":true,"cover_interrupted":true,"max_take_or_pay_bps":5000,"min_fill":4,"max_leases":3,` +
 		`"countries":{"allow":["FI","SE"],"deny":["US"]},"continents":{"allow":["europe"],"deny":["asia"]},"min_piece_minutes":60,"post_only":true,` +
 		`"time_in_force":"gtt","expires_at":"2026-03-01T18:00:00Z","client_id":"b-1"}`
 	goodUsage = `{"records":[{"record_id":"r-1","lease":"lease-1","from":"2026-03-01T12:00:00Z","to":"2026-03-01T13:00:00Z","cpu_seconds":"57600.25"}]}`
@@ -90,7 +90,7 @@ const (
 func endpoints() []endpoint {
 	return slices.Concat(catalogueEndpoints(), accountEndpoints(), offerEndpoints(), bidEndpoints(), batchEndpoints(),
 		changeEndpoints(), limitEndpoints(), haltEndpoints(), sessionEndpoints(), marketEndpoints(), zoneEndpoints(),
-		leaseEndpoints(), usageEndpoints(), documentEndpoints())
+		leaseEndpoints(), troubleEndpoints(), usageEndpoints(), documentEndpoints())
 }
 
 func (e *endpoint) url() string {

@@ -136,6 +136,10 @@ func (f *fakeExchange) note(q any) {
 	f.queries = append(f.queries, q)
 }
 
+func (f *fakeExchange) Oversight(context.Context) (exchange.OversightView, error) {
+	return exchange.OversightView{Rules: corehour.StandardLeaseRules(), Watched: 7, Suspect: 1}, nil
+}
+
 func (f *fakeExchange) Products(context.Context) ([]corehour.Product, error) {
 	return []corehour.Product{{ID: "cpu.standard", Unit: "1 vCPU"}}, nil
 }

@@ -115,17 +115,24 @@ func (s *Server) advanceLease(ctx context.Context, c Caller, id corehour.LeaseID
 		return nil, err
 	}
 	mine := view.Provider == c.Account && c.Role == RoleProvider
-	if _, ends := step.(exchange.EndLease); ends {
+	switch step.(type) {
+	case exchange.EndLease, exchange.DisputeLease: // whom else the operation lets through
 		mine = mine || view.Consumer == c.Account && c.Role == RoleConsumer
 	}
 	if !mine {
 		return nil, notFound("lease")
 	}
+	return s.stepped(ctx, c, id, step)
+}
+
+// stepped submits a step of a lease that the caller may see.
+func (s *Server) stepped(ctx context.Context, c Caller, id corehour.LeaseID, step exchange.Command) (*leaseOutput, error) {
 	over := &corehour.Error{Kind: corehour.KindConflict, Code: exchange.CodeWrongStatus, Field: "path.lease", Message: "the lease has ended"}
 	if _, err := s.change(ctx, step, over); err != nil {
 		return nil, err
 	}
-	if view, err = s.lease(ctx, c, id); err != nil {
+	view, err := s.lease(ctx, c, id)
+	if err != nil {
 		return nil, err
 	}
 	return &leaseOutput{Body: view}, nil

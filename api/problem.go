@@ -116,13 +116,17 @@ var codeStatus = map[corehour.Code]int{
 	exchange.CodeSessionExists: http.StatusConflict,
 
 	// Limits that depend on what has happened before, and halts: not now.
-	exchange.CodeOpenOrdersLimit: http.StatusConflict,
-	exchange.CodeDailySpendLimit: http.StatusConflict,
-	exchange.CodeTradingHalted:   http.StatusConflict,
-	exchange.CodeAccountHalted:   http.StatusConflict,
-	exchange.CodeProviderHalted:  http.StatusConflict,
-	exchange.CodeOrderRateLimit:  http.StatusTooManyRequests,
-	exchange.CodeNotYours:        http.StatusForbidden,
+	exchange.CodeOpenOrdersLimit:  http.StatusConflict,
+	exchange.CodeDailySpendLimit:  http.StatusConflict,
+	exchange.CodeTradingHalted:    http.StatusConflict,
+	exchange.CodeAccountHalted:    http.StatusConflict,
+	exchange.CodeProviderHalted:   http.StatusConflict,
+	exchange.CodeOrderRateLimit:   http.StatusTooManyRequests,
+	exchange.CodeNotYours:         http.StatusForbidden,
+	exchange.CodeNotInterruptible: http.StatusConflict,
+	exchange.CodeBondNeeded:       http.StatusConflict,
+	exchange.CodeCoverBid:         http.StatusConflict,
+	exchange.CodeDisputed:         http.StatusConflict,
 
 	// Rejections that name something that is not there.
 	exchange.CodeUnknownSession: http.StatusNotFound,

@@ -129,7 +129,7 @@ func TestReads_EverySideReadsItsOwn(t *testing.T) {
 func TestAccount_ShowsItsFunds(t *testing.T) {
 	f := newFixture(t)
 	a := f.ask(t, "consumer", "GET", "/v1/accounts/lab-a", "")
-	if strings.TrimSpace(a.body) != `{"account":"lab-a","org":"university","name":"Laboratory","available":"12.50","held":"1.008","credit_limit":"0.00"}` {
+	if strings.TrimSpace(a.body) != `{"account":"lab-a","org":"university","name":"Laboratory","available":"12.50","held":"1.008","credit_limit":"0.00","bond":"0.00"}` {
 		t.Error(a.body)
 	}
 }

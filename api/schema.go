@@ -83,7 +83,11 @@ func scalarSchemas() map[reflect.Type]huma.Schema {
 			string(exchange.ConditionSLA), string(exchange.ConditionInterruptible), string(exchange.ConditionTakeOrPay)),
 		reflect.TypeFor[corehour.LeaseStatus](): oneOf("Where a lease stands in its life.",
 			string(corehour.StatusMatched), string(corehour.StatusProvisioning), string(corehour.StatusActive),
-			string(corehour.StatusCompleted), string(corehour.StatusFailed), string(corehour.StatusSettled)),
+			string(corehour.StatusCompleted), string(corehour.StatusFailed), string(corehour.StatusInterrupted),
+			string(corehour.StatusDisputed), string(corehour.StatusSettled)),
+		reflect.TypeFor[corehour.EndCause](): oneOf("Why a lease failed or was interrupted.",
+			string(corehour.CauseNotAccepted), string(corehour.CauseNotStarted), string(corehour.CauseHeartbeatLost),
+			string(corehour.CauseByProvider), string(corehour.CauseInterrupted)),
 		reflect.TypeFor[corehour.CloseReason](): oneOf("Why an order is no longer open.",
 			string(corehour.CloseFilled), string(corehour.CloseCancelled), string(corehour.CloseExpired),
 			string(corehour.CloseWindowPassed), string(corehour.CloseUnfilled), string(corehour.CloseMaxLeases),
@@ -133,6 +137,7 @@ func newRegistry() huma.Registry {
 	alias[exchange.OrderStatus](r)
 	alias[exchange.Condition](r)
 	alias[corehour.LeaseStatus](r)
+	alias[corehour.EndCause](r)
 	alias[corehour.CloseReason](r)
 	alias[corehour.Code](r)
 	alias[billing.Period](r)

@@ -183,6 +183,7 @@ type Funds struct {
 	Account   corehour.AccountID
 	Available corehour.Money
 	Held      corehour.Money
+	Bond      corehour.Money
 }
 
 // Difference is an account of the ledger that disagrees with the exchange.
@@ -221,6 +222,7 @@ func (s *Service) Proof(ctx context.Context, funds iter.Seq[Funds]) ([]Differenc
 	for f := range funds {
 		compare(AvailableAccount(f.Account), AmountOf(f.Available))
 		compare(HeldAccount(f.Account), AmountOf(f.Held))
+		compare(BondAccount(f.Account), AmountOf(f.Bond))
 	}
 	for account, have := range ledger {
 		if !have.IsZero() {

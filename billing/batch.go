@@ -96,7 +96,9 @@ func (b *batch) finish(ctx context.Context, queueBefore int64) error {
 		return err
 	}
 	for _, l := range b.touched {
-		if l.ready && !l.settled && l.settleID == 0 && l.posted >= l.charges {
+		if l.disputed {
+			l.settleID = 0
+		} else if l.ready && !l.settled && l.settleID == 0 && l.posted >= l.charges {
 			b.queue++
 			l.settleID = b.queue
 		}

@@ -48,7 +48,7 @@ var leaseColumns = []string{
 
 var progressColumns = []string{
 	"lease_id", "status", "ended_at", "free_from", "used_us", "usage_closed",
-	"charges", "posted", "ready", "settle_id", "settled",
+	"charges", "posted", "ready", "settle_id", "settled", "disputed",
 }
 
 func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
@@ -59,7 +59,7 @@ func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
 	rows, err := b.tx.QueryContext(ctx,
 		`SELECT l.lease_id, l.product, l.region, l.consumer, l.consumer_org, l.provider, l.provider_org, l.units,
 		 l.start_minute, l.end_minute, l.price, l.carbon, l.take_or_pay_bps, l.fee_bps, l.matched_at,
-		 p.status, p.ended_at, p.free_from, p.used_us, p.usage_closed, p.charges, p.posted, p.ready, p.settle_id, p.settled
+		 p.status, p.ended_at, p.free_from, p.used_us, p.usage_closed, p.charges, p.posted, p.ready, p.settle_id, p.settled, p.disputed
 		 FROM billing_leases l JOIN billing_progress p ON p.lease_id = l.lease_id WHERE l.lease_id IN (`+list+`)`, args...)
 	if err != nil {
 		return fmt.Errorf("billing: read leases: %w", err)
@@ -67,14 +67,14 @@ func (b *batch) loadLeases(ctx context.Context, ids []corehour.LeaseID) error {
 	defer rows.Close()
 	for rows.Next() {
 		l := new(lease)
-		var closed, ready, settled int64
+		var closed, ready, settled, disputed int64
 		if err := rows.Scan(&l.id, &l.product, &l.region, &l.consumer, &l.consumerOrg, &l.provider, &l.providerOrg, &l.units,
 			&l.start, &l.end, &l.price, &l.carbon, &l.takeOrPay, &l.feeBasisPoints, &l.matchedAt,
-			&l.status, &l.endedAt, &l.freeFrom, &l.used, &closed, &l.charges, &l.posted, &ready, &l.settleID, &settled,
+			&l.status, &l.endedAt, &l.freeFrom, &l.used, &closed, &l.charges, &l.posted, &ready, &l.settleID, &settled, &disputed,
 		); err != nil {
 			return fmt.Errorf("billing: read leases: %w", err)
 		}
-		l.usageClosed, l.ready, l.settled = closed == 1, ready == 1, settled == 1
+		l.usageClosed, l.ready, l.settled, l.disputed = closed == 1, ready == 1, settled == 1, disputed == 1
 		b.leases[l.id] = l
 	}
 	return wrap("read leases", rows.Err())
@@ -94,7 +94,7 @@ func (b *batch) saveLeases(ctx context.Context) error {
 		}
 		progress[i] = []any{
 			int64(l.id), string(l.status), int64(l.endedAt), int64(l.freeFrom), int64(l.used), bit(l.usageClosed),
-			l.charges, l.posted, bit(l.ready), l.settleID, bit(l.settled),
+			l.charges, l.posted, bit(l.ready), l.settleID, bit(l.settled), bit(l.disputed),
 		}
 	}
 	if err := database.Insert(ctx, b.tx, "billing_leases", leaseColumns, terms, ""); err != nil {
@@ -104,7 +104,7 @@ func (b *batch) saveLeases(ctx context.Context) error {
 		`ON CONFLICT (lease_id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at,
 		 free_from = excluded.free_from, used_us = excluded.used_us, usage_closed = excluded.usage_closed,
 		 charges = excluded.charges, posted = excluded.posted, ready = excluded.ready,
-		 settle_id = excluded.settle_id, settled = excluded.settled`)
+		 settle_id = excluded.settle_id, settled = excluded.settled, disputed = excluded.disputed`)
 	return wrap("write leases", err)
 }
 
@@ -208,14 +208,23 @@ func (b *batch) saveCharges(ctx context.Context) error {
 	return wrap("write charges", err)
 }
 
-// savePosted marks charges as posted. The amount is what the exchange moved.
+// savePosted marks charges as posted. The amount is what the exchange moved; a
+// charge of which that is nothing, because its lease had failed and held nothing
+// any more, is one that nobody owes.
 func (b *batch) savePosted(ctx context.Context) error {
-	rows := make([][]any, len(b.posted))
-	for i, c := range b.posted {
-		rows[i] = []any{
+	rows := make([][]any, 0, len(b.posted))
+	for _, c := range b.posted {
+		if c.Amount == 0 {
+			_, err := b.tx.ExecContext(ctx, `DELETE FROM billing_charges WHERE lease_id = $1 AND number = $2`, int64(c.Lease), c.Number)
+			if err != nil {
+				return wrap("drop a charge", err)
+			}
+			continue
+		}
+		rows = append(rows, []any{
 			int64(c.Lease), c.Number, int64(0), string(c.Kind), int64(c.Hour), PeriodOf(c.Hour).String(),
 			string(c.Consumer), string(c.Provider), int64(0), int64(c.Amount), int64(c.Fee), statePosted, "", "",
-		}
+		})
 	}
 	err := database.Insert(ctx, b.tx, "billing_charges", chargeColumns, rows,
 		`ON CONFLICT (lease_id, number) DO UPDATE SET

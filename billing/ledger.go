@@ -10,11 +10,11 @@ import (
 	"github.com/corehour/corehour/internal/database"
 )
 
-// The ledger's accounts. A participant's two accounts are named after its own;
+// The ledger's accounts. A participant's three accounts are named after its own;
 // names of accounts cannot hold a slash, so these never collide.
 //
 // Sign: a positive posting is a credit, a negative one a debit. What the exchange
-// owes (available, held) and earns (fees) has positive balances, and the cash it
+// owes (available, held, bond) and earns (fees) has positive balances, and the cash it
 // keeps for that has a negative one of the same size. So every transaction and
 // the whole ledger sum to zero, and a participant's balances read as the
 // exchange's state machine has them. An account with credit may have less than
@@ -27,6 +27,9 @@ const (
 
 // AvailableAccount is where a participant's available funds stand.
 func AvailableAccount(a corehour.AccountID) string { return string(a) + "/available" }
+
+// BondAccount is where a participant's bond stands.
+func BondAccount(a corehour.AccountID) string { return string(a) + "/bond" }
 
 // HeldAccount is where a participant's held funds stand.
 func HeldAccount(a corehour.AccountID) string { return string(a) + "/held" }
@@ -57,9 +60,20 @@ func postingsOf(f fact) []posting {
 	case *corehour.BidClosed:
 		return release(d.Consumer, d.Released)
 	case *corehour.LeaseMatched:
-		return release(d.Consumer, d.Released)
+		return append(release(d.Consumer, d.Released), paidIn(d.Payer, d.Consumer, d.FromBond)...)
+	case *corehour.LeaseEnded:
+		return append(release(d.Consumer, d.Released), paidIn(d.Payer, d.Consumer, -d.Returned)...)
 	case *corehour.LeaseSettled:
-		return release(d.Consumer, d.Released)
+		return append(release(d.Consumer, d.Released), paidIn(d.Payer, d.Consumer, -d.Returned)...)
+	case *corehour.BondMoved:
+		if f.Type == corehour.EventBondReleased {
+			return move(BondAccount(d.Account), AvailableAccount(d.Account), d.Amount)
+		}
+		return move(AvailableAccount(d.Account), BondAccount(d.Account), d.Amount)
+	case *corehour.SLACredited:
+		return move(BondAccount(d.Provider), AvailableAccount(d.Consumer), d.Amount)
+	case *corehour.DisputeResolved:
+		return move(BondAccount(d.Provider), AvailableAccount(d.Consumer), d.Credit)
 	case *corehour.ChargePosted:
 		return []posting{
 			{HeldAccount(d.Consumer), -d.Amount},
@@ -72,6 +86,15 @@ func postingsOf(f fact) []posting {
 
 func release(consumer corehour.AccountID, amount corehour.Money) []posting {
 	return move(HeldAccount(consumer), AvailableAccount(consumer), amount)
+}
+
+// paidIn is what the bond of a provider that failed pays into the hold of a cover,
+// or gets back of it where it is below zero. Most leases have nothing of that.
+func paidIn(payer, consumer corehour.AccountID, amount corehour.Money) []posting {
+	if amount == 0 {
+		return nil
+	}
+	return move(BondAccount(payer), HeldAccount(consumer), amount)
 }
 
 // journal gathers the transactions of a batch.

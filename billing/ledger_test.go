@@ -51,6 +51,34 @@ func TestLedger_PostingsOfEachEvent(t *testing.T) {
 			corehour.EventLeaseSettled, &corehour.LeaseSettled{Consumer: "acme", Provider: "norge", Charged: 3, Released: 7},
 			[]posting{{"acme/held", -7}, {"acme/available", 7}},
 		},
+		"a match that a bond pays into": {
+			corehour.EventLeaseMatched, &corehour.LeaseMatched{Lease: corehour.Lease{Consumer: "acme", Provider: "norge", Payer: "down", FromBond: 4}, Released: 7},
+			[]posting{{"acme/held", -7}, {"acme/available", 7}, {"down/bond", -4}, {"acme/held", 4}},
+		},
+		"a failure": {
+			corehour.EventLeaseEnded, &corehour.LeaseEnded{Consumer: "acme", Provider: "norge", Released: 7, Returned: 2, Payer: "down"},
+			[]posting{{"acme/held", -7}, {"acme/available", 7}, {"down/bond", 2}, {"acme/held", -2}},
+		},
+		"a settlement that gives back to a bond": {
+			corehour.EventLeaseSettled, &corehour.LeaseSettled{Consumer: "acme", Provider: "norge", Released: 7, Returned: 2, Payer: "down"},
+			[]posting{{"acme/held", -7}, {"acme/available", 7}, {"down/bond", 2}, {"acme/held", -2}},
+		},
+		"a bond": {
+			corehour.EventBondPosted, &corehour.BondMoved{Account: "norge", Amount: 7},
+			[]posting{{"norge/available", -7}, {"norge/bond", 7}},
+		},
+		"a bond released": {
+			corehour.EventBondReleased, &corehour.BondMoved{Account: "norge", Amount: 7},
+			[]posting{{"norge/bond", -7}, {"norge/available", 7}},
+		},
+		"a credit": {
+			corehour.EventSLACredited, &corehour.SLACredited{Consumer: "acme", Provider: "norge", Amount: 7},
+			[]posting{{"norge/bond", -7}, {"acme/available", 7}},
+		},
+		"a resolved dispute": {
+			corehour.EventDisputeResolved, &corehour.DisputeResolved{Consumer: "acme", Provider: "norge", Credit: 7},
+			[]posting{{"norge/bond", -7}, {"acme/available", 7}},
+		},
 		"an opened account": {corehour.EventAccountOpened, &corehour.AccountOpened{Account: "acme"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

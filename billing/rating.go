@@ -26,7 +26,7 @@ type lease struct {
 	takeOrPay, feeBasisPoints corehour.BasisPoints
 	matchedAt                 corehour.Instant
 
-	status      corehour.LeaseStatus // matched, completed or failed
+	status      corehour.LeaseStatus // matched, completed, failed or interrupted
 	endedAt     corehour.Instant
 	freeFrom    corehour.Minute
 	used        corehour.CPUTime
@@ -36,6 +36,7 @@ type lease struct {
 	ready       bool  // no charge will follow
 	settleID    int64
 	settled     bool
+	disputed    bool // not to be settled for now
 
 	// Not columns: what has to be written.
 	isNew, dirty bool
@@ -115,7 +116,7 @@ func (l *lease) nextCharge(kind corehour.ChargeKind, begins corehour.Minute, amo
 
 // ended takes in the end of delivery.
 func (l *lease) ended(e *corehour.LeaseEnded) error {
-	if e.Status != corehour.StatusCompleted && e.Status != corehour.StatusFailed {
+	if !e.Status.EndsDelivery() {
 		return fmt.Errorf("%s ended with status %q", l.id, e.Status)
 	}
 	l.status, l.endedAt = e.Status, e.EndedAt

@@ -70,6 +70,10 @@ func (b *batch) takeExchange(ctx context.Context, events []corehour.Event) error
 			matched.add(d.ID)
 		case *corehour.LeaseEnded:
 			known.add(d.Lease)
+		case *corehour.LeaseDisputed:
+			known.add(d.Lease)
+		case *corehour.DisputeResolved:
+			known.add(d.Lease)
 		case *corehour.LeaseSettled:
 			known.add(d.Lease)
 		case *corehour.ChargePosted:
@@ -124,6 +128,10 @@ func (b *batch) applyExchange(f fact) error {
 		b.touch(l)
 		l.posted++
 		b.posted = append(b.posted, d)
+	case *corehour.LeaseDisputed:
+		return b.dispute(d.Lease, true)
+	case *corehour.DisputeResolved:
+		return b.dispute(d.Lease, false)
 	case *corehour.LeaseSettled:
 		l, err := b.lease(d.Lease)
 		if err != nil {
@@ -136,6 +144,17 @@ func (b *batch) applyExchange(f fact) error {
 				"lease", d.Lease.String(), "posted", l.posted, "settled", d.Charges)
 		}
 	}
+	return nil
+}
+
+// dispute notes whether a lease is disputed.
+func (b *batch) dispute(id corehour.LeaseID, disputed bool) error {
+	l, err := b.lease(id)
+	if err != nil {
+		return err
+	}
+	b.touch(l)
+	l.disputed = disputed
 	return nil
 }
 

@@ -31,6 +31,9 @@ func (s *State) amendBid(c AmendBid) Reply {
 	if b == nil || b.Consumer != c.Consumer {
 		return unknownBid()
 	}
+	if b.cover != nil {
+		return reject(CodeCoverBid, "bid", "the exchange bids here for what "+b.CoverOf.String()+" did not deliver; cancel it and bid anew")
+	}
 	next := *b
 	fewer, other := next.amend(c, s.startable())
 	switch {

@@ -93,6 +93,9 @@ func (s *State) execute(cmd Command) Reply {
 	case CloseSession:
 		return s.closeSession(c)
 	}
+	if c, ok := cmd.(leaseCommand); ok {
+		return c.execute(s)
+	}
 	panic(fmt.Sprintf("exchange: command %T has no execution", cmd))
 }
 
@@ -113,6 +116,9 @@ const (
 	bidWindowPasses
 	offerWindowPasses
 	sessionTimesOut
+	leaseStepDue
+	leaseSilenceDue
+	leaseInterrupts
 )
 
 // deadlines is a heap by (instant, kind, id). What has been settled or cancelled
@@ -158,6 +164,7 @@ func (s *State) NextDeadline() (corehour.Instant, bool) {
 // advance lets time pass. Each deadline happens at its own instant, so that the
 // result does not depend on which command came next.
 func (s *State) advance(to corehour.Instant) {
+	s.passing = passing{from: s.now, to: to}
 	for len(s.deadlines) > 0 && s.deadlines[0].at <= to {
 		due := heap.Pop(&s.deadlines).(deadline)
 		s.now = max(s.now, due.at)
@@ -172,6 +179,8 @@ func (s *State) advance(to corehour.Instant) {
 			}
 		case sessionTimesOut:
 			s.sessionIsDue(due)
+		case leaseStepDue, leaseSilenceDue, leaseInterrupts:
+			s.leaseIsDue(due)
 		}
 	}
 	s.now = max(s.now, to)
@@ -185,5 +194,6 @@ func (s *State) bidIsDue(due deadline) {
 		s.closeBid(b, corehour.CloseExpired)
 	case due.kind == bidWindowPasses && bidDeadline(b) == due.at:
 		s.closeBid(b, corehour.CloseWindowPassed)
+		s.coverLater(b)
 	}
 }

@@ -69,7 +69,7 @@ func worstCase(b *corehour.Bid, open corehour.Units, left corehour.Minutes, fund
 // match. A post-only bid that would trade leaves everything as it was.
 func (s *State) enter(b *bid, entry orderbook.Bid, hold corehour.Money) Reply {
 	b.ID, b.arrival, b.hold = s.lastBid+1, s.lastArrival+1, hold
-	entry.ID, entry.Arrival, entry.Group = b.ID, b.arrival, b.Group
+	entry.ID, entry.Arrival, entry.Group = b.ID, b.rank(), b.Group
 	ref, out := s.bookOf(b.Product).PlaceBid(s.startable(), &entry)
 	if out.Refused {
 		return wouldTrade("bid")
@@ -178,6 +178,12 @@ func (s *State) endBid(b *bid, reason corehour.CloseReason) {
 	consumer.release(released)
 	consumer.bidding -= released
 	s.unlistBid(b)
+	if b.running > 0 {
+		s.closed[b.ID] = b
+	}
+	if b.cover != nil {
+		s.dropCover(b)
+	}
 	s.emit(corehour.EventBidClosed, b.ID.String(), corehour.BidClosed{
 		Bid: b.ID, Consumer: b.Consumer, Reason: reason, Open: b.open, Left: b.left, Released: released,
 	})

@@ -79,6 +79,9 @@ func decodeCommand(kind Kind, body []byte) (Command, error) {
 	case KindCloseSession:
 		return decodeAs[CloseSession](body)
 	}
+	if decode, ok := leaseDecoders[kind]; ok {
+		return decode(body)
+	}
 	return nil, fmt.Errorf("unknown command kind %d", kind)
 }
 

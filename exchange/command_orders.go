@@ -93,6 +93,8 @@ type PlaceBid struct {
 	MinPiece      corehour.Minutes                     `cbor:"22,keyasint,omitempty"`
 	PostOnly      bool                                 `cbor:"23,keyasint,omitempty"`
 	Session       corehour.SessionID                   `cbor:"30,keyasint,omitempty"`
+	// CoverInterrupted asks for cover also where an interruptible lease ends early.
+	CoverInterrupted bool `cbor:"35,keyasint,omitempty"`
 }
 
 // PlaceBidGroup places bids of which at most one is to fill completely, in their

@@ -31,6 +31,12 @@ func (a *account) assertHeld() {
 	}
 }
 
+func (a *account) assertBond() {
+	if a.bond < 0 {
+		panic("exchange: the bond of account " + string(a.id) + " fell below zero")
+	}
+}
+
 // funds are what a hold may take: what is available and what is left of the credit.
 // They are below zero where the credit was lowered below what is used of it.
 func (a *account) funds() corehour.Money { return a.available + a.credit }

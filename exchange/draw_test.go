@@ -62,6 +62,7 @@ func drawBid(t *rapid.T, s *State, account *rapid.Generator[corehour.AccountID])
 		b.ExpiresAt = s.now + corehour.Instant(rapid.Int64Range(1, 200).Draw(t, "expires"))*corehour.MicrosPerMinute
 	}
 	b.Session = drawSession(t, s, b.Consumer)
+	b.CoverInterrupted = rapid.IntRange(0, 2).Draw(t, "cover interrupted") == 0
 	drawConditions(t, &b)
 	return b
 }

@@ -237,6 +237,7 @@ func (s *State) reopen(p *product, reply *Reply) {
 		o.unseen = false
 		s.fill(p.book.Offer(s.startable(), o.ref), reply)
 	}
+	s.lookAgain(p)
 	if p.cleaner {
 		p.cleaner = false
 		s.fill(p.book.Reconsider(s.startable(), orderbook.NoZone, s.startable(), corehour.MaxMinute), reply)

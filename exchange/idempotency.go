@@ -34,6 +34,10 @@ func (s *State) keyOf(cmd Command) (keptKey, bool) {
 		key = keptKey{c.Account, KindDeposit, c.Reference}
 	case PayOut:
 		key = keptKey{c.Account, KindPayOut, c.Reference}
+	case PostBond:
+		key = keptKey{c.Account, KindPostBond, c.Reference}
+	case ReleaseBond:
+		key = keptKey{c.Account, KindReleaseBond, c.Reference}
 	}
 	if key.key == "" || s.accountNamed[key.account] == nil {
 		return key, false

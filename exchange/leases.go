@@ -51,24 +51,32 @@ func (s *State) match(b *bid, o *offer, f orderbook.Fill) *lease {
 		b.took(orderbook.Span{From: f.Start, To: f.End})
 	}
 	stillHeld := corehour.Cost(b.Limit, b.open, b.left)
-	released := b.hold - stillHeld - leaseHold
+	extra := b.extraCost(leaseHold, f.Units, f.End.Sub(f.Start))
+	released := b.hold + extra - stillHeld - leaseHold
 	if b.open < 0 || b.left < 0 || released < 0 {
 		panic("exchange: a fill is larger or dearer than its bid " + b.ID.String())
 	}
 	b.hold = stillHeld
 	b.leaseHolds += leaseHold
 	consumer := s.accountNamed[b.Consumer]
-	consumer.release(released)
-	consumer.bidding -= released + leaseHold
-	consumer.spends(s.now, leaseHold)
+	consumer.bidding -= released + leaseHold - extra
+	consumer.spends(s.now, leaseHold-extra)
 	l := &lease{status: corehour.StatusMatched, Lease: corehour.Lease{
 		ID: s.lastLease, Product: b.Product, Bid: b.ID, Offer: o.ID, Consumer: b.Consumer, ConsumerOrg: b.Org,
 		Provider: o.Provider, ProviderOrg: o.Org, Region: o.Region, Units: f.Units, Start: f.Start, End: f.End,
 		Price: f.Price, Carbon: f.Carbon, SLA: o.SLA, Interruptible: o.Interruptible, TakeOrPay: o.TakeOrPay,
-		Fee: s.fee, Hold: leaseHold, MatchedAt: s.now,
+		Fee: s.fee, Hold: leaseHold, MatchedAt: s.now, CoverOf: b.CoverOf,
 	}}
+	if extra > 0 {
+		s.payFromBond(l, b, extra)
+	}
+	consumer.release(released)
 	s.leases[l.ID] = l
+	o.owner.running += leaseHold
 	s.schedule(l.End.Instant(), leaseEnds, uint64(l.ID))
+	if s.rulesSet {
+		s.oversee(l, b)
+	}
 	s.emit(corehour.EventLeaseMatched, l.ID.String(), corehour.LeaseMatched{Lease: l.Lease, BidOpen: b.open, BidLeft: b.left, Released: released})
 	return l
 }
@@ -101,6 +109,7 @@ func (s *State) acceptLease(c AcceptLease) Reply {
 		return l.wrongStatus()
 	}
 	l.status = corehour.StatusProvisioning
+	s.awaitStart(l)
 	s.emit(corehour.EventLeaseAccepted, l.ID.String(), l.changed())
 	return reply
 }
@@ -118,8 +127,11 @@ func (s *State) startLease(c StartLease) Reply {
 	case s.now < l.Start.Instant():
 		return reject(CodeWrongStatus, "lease", "the lease starts at "+l.Start.String())
 	}
-	l.status = corehour.StatusActive
+	l.status, l.started, l.due = corehour.StatusActive, true, 0
 	s.emit(corehour.EventLeaseStarted, l.ID.String(), l.changed())
+	if s.rules.SuspectAfter > 0 {
+		s.watch(l)
+	}
 	return reply
 }
 
@@ -149,7 +161,8 @@ func (s *State) endLease(c EndLease) Reply {
 }
 
 // leaseReachedItsEnd completes a lease whose time is over. One that its provider
-// never started was not delivered: it has failed, and nothing is owed for it.
+// never started was not delivered: it has failed, and nothing is owed for it. Its
+// hold stays until the settlement, because there is nothing left to bid for.
 func (s *State) leaseReachedItsEnd(id corehour.LeaseID) {
 	l := s.leases[id]
 	if l == nil {
@@ -159,15 +172,21 @@ func (s *State) leaseReachedItsEnd(id corehour.LeaseID) {
 	case corehour.StatusActive:
 		s.end(l, corehour.StatusCompleted, l.End.Instant())
 	case corehour.StatusMatched, corehour.StatusProvisioning:
+		l.cause = corehour.CauseNotStarted
 		s.end(l, corehour.StatusFailed, l.End.Instant())
+		s.creditUndelivered(l, l.undelivered(s.now))
 	}
 }
 
+// end ends delivery. What l has been given back by then is in the event.
 func (s *State) end(l *lease, status corehour.LeaseStatus, at corehour.Instant) {
 	l.status, l.endedAt = status, at
+	s.accountNamed[l.Provider].running -= l.Hold
 	s.emit(corehour.EventLeaseEnded, l.ID.String(), corehour.LeaseEnded{
 		Lease: l.ID, Provider: l.Provider, Consumer: l.Consumer, Status: status, EndedAt: at, FreeFrom: at.CeilMinute(),
+		Cause: l.cause, Released: l.released - l.returned, Returned: l.returned, Payer: l.payerOf(l.returned),
 	})
+	s.dismiss(l)
 }
 
 // billable finds a lease that charges may still be posted for. One that is
@@ -184,16 +203,17 @@ func (s *State) billable(id corehour.LeaseID) (*lease, Reply) {
 
 // postCharge pays the provider out of the lease's hold. The fee of a lease is
 // its share of all that was charged so far, rounded down once, so that it does
-// not depend on how the charges were cut.
+// not depend on how the charges were cut. What is asked beyond the hold that a
+// failed or interrupted lease was left with is for time that was not delivered: it
+// is posted as a charge without that part.
 func (s *State) postCharge(c PostCharge) Reply {
 	l, reply := s.billable(c.Lease)
 	if l == nil {
 		return reply
 	}
-	next := charge{Kind: c.Kind, Hour: c.Hour, Amount: c.Amount}
 	posted := int64(len(l.charges))
 	switch {
-	case c.Number >= 1 && c.Number <= posted && l.charges[c.Number-1] == next:
+	case c.Number >= 1 && c.Number <= posted && l.charges[c.Number-1].asked(c):
 		reply.Repeat = true
 		return reply
 	case c.Number >= 1 && c.Number <= posted:
@@ -204,25 +224,33 @@ func (s *State) postCharge(c PostCharge) Reply {
 		return reject(CodeTooMany, "number", "a lease has at most 100000 charges")
 	case c.Kind != corehour.ChargeUsage && c.Kind != corehour.ChargeTakeOrPay:
 		return reject(CodeOutOfRange, "kind", "a charge is for usage or take_or_pay")
-	case l.status != corehour.StatusActive && l.status != corehour.StatusCompleted:
+	case !l.started:
 		return l.wrongStatus()
 	case c.Amount <= 0 || c.Hour < l.Start || c.Hour >= l.End:
 		return reject(CodeOutOfRange, "amount", "a charge is above zero, for an hour of the lease")
-	case c.Amount > l.Hold-l.charged:
+	case c.Amount > l.Hold-l.charged-l.cut:
 		return reject(CodeChargeTooLarge, "amount", "the charges of a lease never exceed its hold")
 	}
+	next := charge{Kind: c.Kind, Hour: c.Hour, Amount: min(c.Amount, l.unspent())}
+	next.Cut = c.Amount - next.Amount
 	l.charges = append(l.charges, next)
-	l.charged += c.Amount
+	l.charged += next.Amount
+	l.cut += next.Cut
 	fee := l.charged.Share(l.Fee) - l.feePaid
 	l.feePaid += fee
 	s.fees += fee
-	s.accountNamed[l.Consumer].spend(c.Amount)
-	s.accountNamed[l.Provider].available += c.Amount - fee
+	s.accountNamed[l.Consumer].spend(next.Amount)
+	s.accountNamed[l.Provider].available += next.Amount - fee
 	s.emit(corehour.EventChargePosted, l.ID.String(), corehour.ChargePosted{
 		Lease: l.ID, Consumer: l.Consumer, Provider: l.Provider, Number: c.Number, Kind: c.Kind, Hour: c.Hour,
-		Amount: c.Amount, Fee: fee,
+		Amount: next.Amount, Fee: fee, Cut: next.Cut,
 	})
 	return reply
+}
+
+// asked reports whether the charge is the one that a command asks for.
+func (c charge) asked(p PostCharge) bool {
+	return c.Kind == p.Kind && c.Hour == p.Hour && c.Amount+c.Cut == p.Amount
 }
 
 func (s *State) settleLease(c SettleLease) Reply {
@@ -230,17 +258,18 @@ func (s *State) settleLease(c SettleLease) Reply {
 	switch {
 	case l == nil:
 		return reply
-	case l.status != corehour.StatusCompleted && l.status != corehour.StatusFailed:
+	case l.status == corehour.StatusDisputed:
+		return reject(CodeDisputed, "lease", "the lease is disputed")
+	case !l.status.Over():
 		return l.wrongStatus()
 	case c.Charges != int64(len(l.charges)):
 		return reject(CodeChargeGap, "charges", "the lease has another number of charges")
 	}
-	released := l.Hold - l.charged
-	s.accountNamed[l.Consumer].release(released)
+	released, returned := s.giveBack(l, l.unspent())
 	delete(s.leases, l.ID)
 	s.emit(corehour.EventLeaseSettled, l.ID.String(), corehour.LeaseSettled{
 		Lease: l.ID, Consumer: l.Consumer, Provider: l.Provider, Charges: c.Charges, Charged: l.charged,
-		Fee: l.feePaid, Released: released,
+		Fee: l.feePaid, Released: released, Returned: returned, Payer: l.payerOf(returned),
 	})
 	return reply
 }

@@ -167,7 +167,7 @@ func (s *State) bookOffer(o *corehour.Offer, arrival uint64) orderbook.Offer {
 		carbon = orderbook.Carbon{Zone: s.zoneNamed[o.Zone], Energy: o.Energy}
 	}
 	return orderbook.Offer{
-		ID: o.ID, Arrival: arrival, Provider: provider.index, Org: provider.orgIndex, Region: s.regionNamed[o.Region],
+		ID: o.ID, Arrival: rankOf(arrival, 0), Provider: provider.index, Org: provider.orgIndex, Region: s.regionNamed[o.Region],
 		Units: o.Units, From: o.From, To: o.To, Price: o.Price, Carbon: carbon, SLA: o.SLA, Interruptible: o.Interruptible,
 		MinFill: o.MinFill, MinDuration: o.MinDuration, TakeOrPay: o.TakeOrPay, PostOnly: o.PostOnly,
 	}

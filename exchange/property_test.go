@@ -13,62 +13,85 @@ import (
 
 // TestState_InvariantsHoldAndReplayGivesTheSameState draws commands, good and bad
 // ones, at rising times. After each the funds, the capacity and the orders must
-// add up, in the state and in its events. The same commands applied again from their encoding, and applied to a
+// add up, in the state and in its events. The same commands applied again from
+// their encoding, and applied to a
 // state that went through a snapshot at a random place, must give the same state.
 func TestState_InvariantsHoldAndReplayGivesTheSameState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		live, restored, seen := NewState(), NewState(), newWitness(t)
-		var entries []log.Entry
-		at := corehour.Instant(0)
-		apply := func(c Command) {
-			e := log.Entry{Kind: uint8(c.kind()), At: at, Body: marshal(c)}
-			decoded, err := decodeCommand(Kind(e.Kind), e.Body)
-			if err != nil {
-				t.Fatalf("%+v does not come back from the log: %v", c, err)
-			}
-			entries = append(entries, e)
-			first := live.apply(e.At, decoded, e.Body)
-			events := describeEvents(live)
-			second := restored.apply(e.At, decoded, e.Body)
-			if fmt.Sprint(first) != fmt.Sprint(second) || events != describeEvents(restored) {
-				t.Fatalf("%+v: live answers %+v, the restored state %+v", c, first, second)
-			}
-			checkInvariants(t, live)
-			seen.see(live.events)
-			seen.compare(live)
-		}
+		p := newProperty(t)
 		for _, c := range smallMarket() {
-			apply(c)
+			p.apply(c)
 		}
-		apply(PayOut{Account: "d", Amount: 50*corehour.NanoPerUnit - 300_000, Reference: "poor"})
+		p.apply(PayOut{Account: "d", Amount: 50*corehour.NanoPerUnit - 300_000, Reference: "poor"})
 		for range rapid.IntRange(60, 160).Draw(t, "commands") {
 			if rapid.IntRange(0, 2).Draw(t, "soon") == 0 {
-				at += corehour.Instant(rapid.Int64Range(0, 700_000).Draw(t, "micros"))
+				p.at += corehour.Instant(rapid.Int64Range(0, 700_000).Draw(t, "micros"))
 			} else {
-				at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
+				p.at += corehour.Instant(rapid.Int64Range(0, 12).Draw(t, "minutes")) * corehour.MicrosPerMinute / 2
 			}
-			c := drawCommand(t, live)
+			c := drawCommand(t, p.live)
 			for range 1 + rapid.IntRange(0, 8).Draw(t, "again")/7 { // a runaway script
-				apply(c)
+				p.apply(c)
 			}
 			if rapid.IntRange(0, 15).Draw(t, "ask") == 0 {
-				checkQuestions(t, live, rapid.SampledFrom([]corehour.AccountID{"a", "b"}))
+				checkQuestions(t, p.live, rapid.SampledFrom([]corehour.AccountID{"a", "b"}))
 			}
-			if rapid.IntRange(0, 15).Draw(t, "snapshot") == 0 {
-				var err error
-				if restored, err = decodeState(restored.encode()); err != nil {
-					t.Fatal(err)
-				}
-			}
+			p.maybeRestore()
 		}
-		replayed := NewState()
-		if _, err := replayed.applyEntries(entries); err != nil {
-			t.Fatal(err)
-		}
-		if live.Hash() != restored.Hash() || live.Hash() != replayed.Hash() {
-			t.Fatalf("live %s, through snapshots %s, from the log %s", live.Hash(), restored.Hash(), replayed.Hash())
-		}
+		p.finish()
 	})
+}
+
+// property is a run of random commands: the live state, one that goes through
+// snapshots, and what the events make of it.
+type property struct {
+	t              *rapid.T
+	live, restored *State
+	seen           *witness
+	entries        []log.Entry
+	at             corehour.Instant
+}
+
+func newProperty(t *rapid.T) *property {
+	return &property{t: t, live: NewState(), restored: NewState(), seen: newWitness(t)}
+}
+
+func (p *property) apply(c Command) {
+	e := log.Entry{Kind: uint8(c.kind()), At: p.at, Body: marshal(c)}
+	decoded, err := decodeCommand(Kind(e.Kind), e.Body)
+	if err != nil {
+		p.t.Fatalf("%+v does not come back from the log: %v", c, err)
+	}
+	p.entries = append(p.entries, e)
+	first := p.live.apply(e.At, decoded, e.Body)
+	events := describeEvents(p.live)
+	second := p.restored.apply(e.At, decoded, e.Body)
+	if fmt.Sprint(first) != fmt.Sprint(second) || events != describeEvents(p.restored) {
+		p.t.Fatalf("%+v: live answers %+v, the restored state %+v", c, first, second)
+	}
+	checkInvariants(p.t, p.live)
+	p.seen.see(p.live.events)
+	p.seen.compare(p.live)
+}
+
+// maybeRestore takes one of the states through a snapshot now and then.
+func (p *property) maybeRestore() {
+	if rapid.IntRange(0, 15).Draw(p.t, "snapshot") == 0 {
+		var err error
+		if p.restored, err = decodeState(p.restored.encode()); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *property) finish() {
+	replayed := NewState()
+	if _, err := replayed.applyEntries(p.entries); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.live.Hash() != p.restored.Hash() || p.live.Hash() != replayed.Hash() {
+		p.t.Fatalf("live %s, through snapshots %s, from the log %s", p.live.Hash(), p.restored.Hash(), replayed.Hash())
+	}
 }
 
 func smallMarket() []Command {
@@ -90,8 +113,9 @@ func drawCommand(t *rapid.T, s *State) Command {
 	account := rapid.SampledFrom([]corehour.AccountID{"a", "b", "c", "d"})
 	lease := corehour.LeaseID(rapid.Uint64Range(1, uint64(s.lastLease)+1).Draw(t, "lease"))
 	l := s.leases[lease]
-	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "group", "amend bid", "amend bid", "amend offer", "grid", "grid", "risk", "risk", "risk", "risk", "work", "work", "work", "work", "work", "accept", "start", "end", "charge",
-		"settle", "cancel", "money", "fee", "tick"}).Draw(t, "kind") {
+	switch rapid.SampledFrom([]string{"offer", "offer", "bid", "bid", "bid", "group", "amend bid", "amend bid", "amend offer", "grid", "grid",
+		"risk", "risk", "risk", "risk", "work", "work", "work", "work", "work", "accept", "start", "end", "charge", "settle", "cancel", "money",
+		"fee", "tick", "rules", "beat", "beat", "beat", "fail", "interrupt", "bond", "bond", "dispute"}).Draw(t, "kind") {
 	case "offer":
 		return drawOffer(t, s, account)
 	case "bid":
@@ -131,6 +155,8 @@ func drawCommand(t *rapid.T, s *State) Command {
 			return PayOut{Account: account.Draw(t, "account"), Amount: amount, Reference: reference}
 		}
 		return Deposit{Account: account.Draw(t, "account"), Amount: amount, Reference: reference}
+	case "rules", "beat", "fail", "interrupt", "bond", "dispute":
+		return drawOversight(t, s, account)
 	case "fee":
 		return SetFee{Fee: corehour.BasisPoints(rapid.Int32Range(0, 3000).Draw(t, "fee"))}
 	}
@@ -153,6 +179,9 @@ func drawWork(t *rapid.T, s *State) Command {
 			return EndLease{Account: rapid.SampledFrom([]corehour.AccountID{l.Provider, l.Consumer}).Draw(t, "by"), Lease: l.ID}
 		}
 		return drawCharge(t, l, l.ID)
+	}
+	if l.status == corehour.StatusDisputed && rapid.Bool().Draw(t, "resolve") {
+		return ResolveDispute{Lease: l.ID, Credit: corehour.Money(rapid.Int64Range(0, int64(l.charged)).Draw(t, "credit"))}
 	}
 	if rapid.Bool().Draw(t, "settle") {
 		return SettleLease{Lease: l.ID, Charges: int64(len(l.charges))}

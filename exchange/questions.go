@@ -30,7 +30,7 @@ func (v *view) hypothetical(c PlaceBid) (*bid, orderbook.Bid, Reply) {
 		return nil, entry, refusal
 	}
 	b.ID, b.arrival = v.lastBid+1, v.lastArrival+1
-	entry.ID, entry.Arrival = b.ID, b.arrival
+	entry.ID, entry.Arrival = b.ID, b.rank()
 	return b, entry, refusal
 }
 

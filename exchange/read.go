@@ -85,6 +85,23 @@ func (x *Exchange) Fee() corehour.BasisPoints {
 	return x.state.fee
 }
 
+// LeaseRules are the rules of leases as they are now; set says whether any were
+// ever set.
+func (x *Exchange) LeaseRules() (rules corehour.LeaseRules, set bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.state.rules, x.state.rulesSet
+}
+
+// Oversight is what the exchange asks of providers, and what it knows of their
+// heartbeats.
+func (x *Exchange) Oversight(context.Context) (OversightView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	c := &x.state.control
+	return OversightView{Rules: x.state.rules, Watched: c.watched, Suspect: c.suspect, ControlLost: c.lost}, nil
+}
+
 // Projected waits until what has been applied by now can be read from SQL.
 func (x *Exchange) Projected(ctx context.Context) error {
 	return x.projector.wait(ctx, x.applied.Load())
@@ -260,16 +277,17 @@ func statusOf(closed corehour.CloseReason) OrderStatus {
 
 func (x *Exchange) bids(ctx context.Context, c *condition, limit int) ([]BidView, error) {
 	views, err := query(ctx, x, "exchange_bids", bidColumns, c, limit, func(rows *sql.Rows) (v BidView, err error) {
-		var interruptible, postOnly int64
+		var interruptible, postOnly, coverInterrupted int64
 		var regions, providers, countries, continents string
 		err = rows.Scan(&v.ID, &v.Product, &v.Consumer, &v.Org, &v.Units, &v.Duration, &v.EarliestStart, &v.LatestEnd,
 			&v.Limit, &regions, &providers, &v.MaxCarbon, &v.CarbonPrice, &v.MinSLA, &interruptible, &v.MinFill, &v.MaxLeases,
 			&v.TimeInForce, &v.ExpiresAt, &v.ClientID, &v.PlacedAt, &countries, &continents,
-			&v.MaxTakeOrPay, &v.MinPiece, &v.Group, &postOnly, &v.Open, &v.Left, &v.Closed, &v.ClosedAt)
+			&v.MaxTakeOrPay, &v.MinPiece, &v.Group, &postOnly, &coverInterrupted, &v.CoverOf, &v.Open, &v.Left,
+			&v.Closed, &v.ClosedAt)
 		if err != nil {
 			return v, err
 		}
-		v.Interruptible, v.PostOnly = interruptible != 0, postOnly != 0
+		v.Interruptible, v.PostOnly, v.CoverInterrupted = interruptible != 0, postOnly != 0, coverInterrupted != 0
 		v.Status, v.Filled = statusOf(v.Closed), v.Units-v.Open
 		if v.Closed != "" {
 			v.Open = 0
@@ -292,7 +310,8 @@ func (x *Exchange) leases(ctx context.Context, c *condition, limit int) ([]Lease
 		var interruptible int64
 		err = rows.Scan(&v.ID, &v.Product, &v.Bid, &v.Offer, &v.Consumer, &v.ConsumerOrg, &v.Provider, &v.ProviderOrg,
 			&v.Region, &v.Units, &v.Start, &v.End, &v.Price, &v.Carbon, &v.SLA, &interruptible, &v.TakeOrPay, &v.Fee, &v.Hold,
-			&v.MatchedAt, &v.Status, &v.AcceptedAt, &v.StartedAt, &v.EndedAt, &v.SettledAt, &v.Charged, &v.FeePaid)
+			&v.MatchedAt, &v.AcceptBy, &v.StartBy, &v.CoverOf, &v.Payer, &v.FromBond, &v.Status, &v.Cause, &v.AcceptedAt,
+			&v.StartedAt, &v.EndedAt, &v.SettledAt, &v.Charged, &v.FeePaid, &v.SuspectSince, &v.InterruptAt, &v.Credit)
 		v.Interruptible = interruptible != 0
 		return v, err
 	})

@@ -34,6 +34,9 @@ type Reply struct {
 	More      bool `cbor:"14,keyasint,omitempty"`
 	// Until is when a session ends where no heartbeat comes before; zero is never.
 	Until corehour.Instant `cbor:"20,keyasint,omitempty"`
+	// NotRunning are the leases of a heartbeat that are not the provider's active
+	// ones; the others have been heard.
+	NotRunning []corehour.LeaseID `cbor:"30,keyasint,omitempty"`
 	// Repeat is set on the answer to a repeated command; it is not kept.
 	Repeat bool `cbor:"-"`
 }
@@ -115,4 +118,15 @@ const (
 	CodeUnknownSession corehour.Code = "unknown_session"
 	// CodeSessionExists is a session that is open with other terms.
 	CodeSessionExists corehour.Code = "session_exists"
+	// CodeNotInterruptible is an interruption of a firm lease.
+	CodeNotInterruptible corehour.Code = "lease_is_firm"
+	// CodeNoticeTooShort is an interruption announced too late.
+	CodeNoticeTooShort corehour.Code = "notice_too_short"
+	// CodeBondNeeded is a bond that what the provider delivers, or failed to
+	// deliver, needs.
+	CodeBondNeeded corehour.Code = "bond_needed"
+	// CodeCoverBid is an amendment of a bid that the exchange placed.
+	CodeCoverBid corehour.Code = "cover_bid"
+	// CodeDisputed is a settlement of a lease that is disputed.
+	CodeDisputed corehour.Code = "disputed"
 )

@@ -39,13 +39,6 @@ type sought struct {
 	left corehour.Minutes
 }
 
-// leaseUpdate holds the changed columns of a lease; zero is unchanged.
-type leaseUpdate struct {
-	status                                    corehour.LeaseStatus
-	acceptedAt, startedAt, endedAt, settledAt corehour.Instant
-	charged, feePaid                          corehour.Money // to be added
-}
-
 var (
 	offerColumns = []string{"id", "product", "provider", "org", "region", "units", "from_minute", "to_minute", "price_nano",
 		"carbon_mg", "sla", "interruptible", "min_fill", "min_duration_minutes", "take_or_pay_bps", "client_id", "placed_at",
@@ -53,19 +46,20 @@ var (
 	bidColumns = []string{"id", "product", "consumer", "org", "units", "duration_minutes", "earliest_start_minute",
 		"latest_end_minute", "limit_price_nano", "regions", "providers", "max_carbon_mg", "carbon_price_nano", "min_sla",
 		"interruptible", "min_fill", "max_leases", "time_in_force", "expires_at", "client_id", "placed_at", "countries",
-		"continents", "max_take_or_pay_bps", "min_piece_minutes", "bid_group", "post_only", "open_units", "left_minutes",
-		"closed", "closed_at"}
+		"continents", "max_take_or_pay_bps", "min_piece_minutes", "bid_group", "post_only", "cover_interrupted", "cover_of",
+		"open_units", "left_minutes", "closed", "closed_at"}
 	leaseColumns = []string{"id", "product", "bid", "offer", "consumer", "consumer_org", "provider", "provider_org", "region",
 		"units", "start_minute", "end_minute", "price_nano", "carbon_mg", "sla", "interruptible", "take_or_pay_bps", "fee_bps",
-		"hold_nano", "matched_at", "status", "accepted_at", "started_at", "ended_at", "settled_at", "charged_nano",
-		"fee_paid_nano"}
+		"hold_nano", "matched_at", "accept_by", "start_by", "cover_of", "payer", "from_bond_nano", "status", "cause",
+		"accepted_at", "started_at", "ended_at", "settled_at", "charged_nano", "fee_paid_nano", "suspect_since",
+		"interrupt_minute", "credit_nano"}
 )
 
 // Where the mutable columns stand in a new row.
 var (
 	offerClosed = len(offerColumns) - 2
 	bidOpen     = len(bidColumns) - 4
-	leaseStatus = len(leaseColumns) - 7
+	leaseStatus = len(leaseColumns) - 11
 )
 
 func newRowChanges() *rowChanges {
@@ -110,7 +104,7 @@ func (r *rowChanges) note(e pendingEvent) {
 		}
 	case corehour.LeaseMatched:
 		r.noteMatch(&d)
-	case corehour.LeaseChanged, corehour.LeaseEnded, corehour.ChargePosted, corehour.LeaseSettled:
+	default:
 		r.noteLease(e)
 	}
 }
@@ -166,7 +160,7 @@ func bidRow(b *corehour.Bid) []any {
 		int64(b.CarbonPrice), int64(b.MinSLA), asInt(b.Interruptible), int64(b.MinFill), int64(b.MaxLeases),
 		int64(b.TimeInForce), int64(b.ExpiresAt), b.ClientID, int64(b.PlacedAt), setText(b.Countries),
 		setText(b.Continents), int64(b.MaxTakeOrPay), int64(b.MinPiece), int64(b.Group), asInt(b.PostOnly),
-		int64(b.Units), int64(b.Duration), "", int64(0)}
+		asInt(b.CoverInterrupted), int64(b.CoverOf), int64(b.Units), int64(b.Duration), "", int64(0)}
 }
 
 // carbonCap is NULL where there is none.
@@ -186,48 +180,6 @@ func setText[T ~string](set corehour.Allowed[T]) string {
 		panic("exchange: a set of names does not encode: " + err.Error())
 	}
 	return string(text)
-}
-
-func (r *rowChanges) noteMatch(d *corehour.LeaseMatched) {
-	r.newOne[uint64(d.ID)] = len(r.leases)
-	r.leases = append(r.leases, []any{int64(d.ID), string(d.Product), int64(d.Bid), int64(d.Offer), string(d.Consumer),
-		string(d.ConsumerOrg), string(d.Provider), string(d.ProviderOrg), string(d.Region), int64(d.Units), int64(d.Start),
-		int64(d.End), int64(d.Price), int64(d.Carbon), int64(d.SLA), asInt(d.Interruptible), int64(d.TakeOrPay),
-		int64(d.Fee), int64(d.Hold), int64(d.MatchedAt), string(corehour.StatusMatched), int64(0), int64(0), int64(0),
-		int64(0), int64(0), int64(0)})
-	r.seek(d.Bid, sought{d.BidOpen, d.BidLeft})
-}
-
-func (r *rowChanges) noteLease(e pendingEvent) {
-	switch d := e.data.(type) {
-	case corehour.LeaseChanged:
-		u := r.lease(d.Lease)
-		if e.typ == corehour.EventLeaseAccepted {
-			u.status, u.acceptedAt = corehour.StatusProvisioning, e.at
-		} else {
-			u.status, u.startedAt = corehour.StatusActive, e.at
-		}
-	case corehour.LeaseEnded:
-		u := r.lease(d.Lease)
-		u.status, u.endedAt = d.Status, d.EndedAt
-	case corehour.ChargePosted:
-		u := r.lease(d.Lease)
-		u.charged += d.Amount
-		u.feePaid += d.Fee
-	case corehour.LeaseSettled:
-		u := r.lease(d.Lease)
-		u.status, u.settledAt = corehour.StatusSettled, e.at
-	}
-}
-
-func (r *rowChanges) lease(id corehour.LeaseID) *leaseUpdate {
-	u, ok := r.leaseUpdates[uint64(id)]
-	if !ok {
-		u = &leaseUpdate{}
-		r.leaseUpdates[uint64(id)] = u
-		r.leaseOrder = append(r.leaseOrder, uint64(id))
-	}
-	return u
 }
 
 // write carries the changes out.
@@ -291,48 +243,6 @@ func (r *rowChanges) updateTerms(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
-}
-
-// updateLeases changes the rows of older leases, and those of new ones before
-// they are inserted.
-func (r *rowChanges) updateLeases(ctx context.Context, tx *sql.Tx) error {
-	var update *sql.Stmt
-	for _, id := range r.leaseOrder {
-		u := r.leaseUpdates[id]
-		if i, ok := r.newOne[id]; ok {
-			u.into(r.leases[i][leaseStatus:])
-			continue
-		}
-		if update == nil {
-			var err error
-			update, err = tx.PrepareContext(ctx, `UPDATE exchange_leases SET
-				status = CASE WHEN $1 = '' THEN status ELSE $2 END,
-				accepted_at = accepted_at + $3, started_at = started_at + $4, ended_at = ended_at + $5,
-				settled_at = settled_at + $6, charged_nano = charged_nano + $7, fee_paid_nano = fee_paid_nano + $8
-				WHERE id = $9`)
-			if err != nil {
-				return fmt.Errorf("exchange: leases: %w", err)
-			}
-			defer func() { _ = update.Close() }() // ends with the transaction at the latest
-		}
-		_, err := update.ExecContext(ctx, string(u.status), string(u.status), int64(u.acceptedAt), int64(u.startedAt),
-			int64(u.endedAt), int64(u.settledAt), int64(u.charged), int64(u.feePaid), int64(id))
-		if err != nil {
-			return fmt.Errorf("exchange: leases: %w", err)
-		}
-	}
-	return nil
-}
-
-// into changes the mutable columns of a row that is not written yet.
-func (u *leaseUpdate) into(columns []any) {
-	if u.status != "" {
-		columns[0] = string(u.status)
-	}
-	for i, add := range [...]int64{int64(u.acceptedAt), int64(u.startedAt), int64(u.endedAt), int64(u.settledAt),
-		int64(u.charged), int64(u.feePaid)} {
-		columns[i+1] = columns[i+1].(int64) + add
-	}
 }
 
 func exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {

@@ -35,6 +35,11 @@ type image struct {
 	Leases      []leaseImage         `cbor:"17,keyasint,omitempty"`
 	Kept        []keptImage          `cbor:"18,keyasint,omitempty"`
 	riskImage
+
+	Rules       *corehour.LeaseRules `cbor:"30,keyasint,omitempty"`
+	ControlLost bool                 `cbor:"31,keyasint,omitempty"`
+	Regained    corehour.Instant     `cbor:"32,keyasint,omitempty"`
+	Closed      []bidImage           `cbor:"33,keyasint,omitempty"`
 }
 
 type accountImage struct {
@@ -44,12 +49,15 @@ type accountImage struct {
 	Available corehour.Money     `cbor:"4,keyasint,omitempty"`
 	Held      corehour.Money     `cbor:"5,keyasint,omitempty"`
 	accountRiskImage
+	Bond corehour.Money `cbor:"20,keyasint,omitempty"`
 }
 
 type offerImage struct {
 	Offer   corehour.Offer `cbor:"1,keyasint,omitempty"`
 	Arrival uint64         `cbor:"2,keyasint,omitempty"`
 	Unseen  bool           `cbor:"20,keyasint,omitempty"`
+
+	Withdrawn []withdrawal `cbor:"30,keyasint,omitempty"`
 }
 
 type zoneImage struct {
@@ -69,6 +77,7 @@ type bidImage struct {
 	AllOrNone  bool             `cbor:"7,keyasint,omitempty"`
 	Hold       corehour.Money   `cbor:"8,keyasint,omitempty"`
 	LeaseHolds corehour.Money   `cbor:"9,keyasint,omitempty"`
+	Cover      *coverImage      `cbor:"30,keyasint,omitempty"`
 }
 
 type spanImage struct {
@@ -83,6 +92,7 @@ type leaseImage struct {
 	Charges []charge             `cbor:"4,keyasint,omitempty"`
 	Charged corehour.Money       `cbor:"5,keyasint,omitempty"`
 	FeePaid corehour.Money       `cbor:"6,keyasint,omitempty"`
+	overseenImage
 }
 
 type keptImage struct {
@@ -107,7 +117,7 @@ func (s *State) encode() []byte {
 	}
 	for _, a := range s.accounts {
 		img.Accounts = append(img.Accounts, accountImage{
-			ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, accountRiskImage: a.riskImage(),
+			ID: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, Bond: a.bond, accountRiskImage: a.riskImage(),
 		})
 	}
 	for i, z := range s.zones {
@@ -116,7 +126,7 @@ func (s *State) encode() []byte {
 	}
 	for _, id := range sortedKeys(s.offers) {
 		o := s.offers[id]
-		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival, Unseen: o.unseen})
+		img.Offers = append(img.Offers, offerImage{Offer: o.Offer, Arrival: o.arrival, Unseen: o.unseen, Withdrawn: o.withdrawn})
 	}
 	for _, id := range sortedKeys(s.bids) {
 		img.Bids = append(img.Bids, s.bids[id].image())
@@ -125,8 +135,10 @@ func (s *State) encode() []byte {
 		l := s.leases[id]
 		img.Leases = append(img.Leases, leaseImage{
 			Lease: l.Lease, Status: l.status, EndedAt: l.endedAt, Charges: l.charges, Charged: l.charged, FeePaid: l.feePaid,
+			overseenImage: l.image(),
 		})
 	}
+	s.encodeOversight(&img)
 	img.Kept = s.keptImages()
 	return marshal(&img)
 }
@@ -134,7 +146,7 @@ func (s *State) encode() []byte {
 func (b *bid) image() bidImage {
 	img := bidImage{
 		Bid: b.Bid, Arrival: b.arrival, Open: b.open, Left: b.left, LeasesLeft: b.leasesLeft, AllOrNone: b.allOrNone,
-		Hold: b.hold, LeaseHolds: b.leaseHolds,
+		Hold: b.hold, LeaseHolds: b.leaseHolds, Cover: b.cover.image(),
 	}
 	for _, piece := range b.taken {
 		img.Taken = append(img.Taken, spanImage{From: piece.From, To: piece.To})
@@ -171,6 +183,7 @@ func decodeState(encoded []byte) (*State, error) {
 	}
 	s := NewState()
 	s.now, s.fee, s.deposited, s.fees = img.Now, img.Fee, img.Deposited, img.Fees
+	s.decodeOversight(img)
 	s.lastOffer, s.lastBid, s.lastLease, s.lastArrival = img.LastOffer, img.LastBid, img.LastLease, img.LastArrival
 	for _, p := range img.Products {
 		s.addProduct(p)
@@ -189,7 +202,7 @@ func decodeState(encoded []byte) (*State, error) {
 	}
 	for _, a := range img.Accounts {
 		restored := s.addAccount(a.ID, a.Org, a.Name)
-		restored.available, restored.held = a.Available, a.Held
+		restored.available, restored.held, restored.bond = a.Available, a.Held, a.Bond
 		s.restoreFunds(restored, &a.accountRiskImage)
 	}
 	for _, k := range img.Kept {
@@ -207,7 +220,7 @@ func decodeState(encoded []byte) (*State, error) {
 
 func (s *State) restoreOrders(img *image) error {
 	for _, from := range img.Offers {
-		o := &offer{Offer: from.Offer, arrival: from.Arrival, unseen: from.Unseen}
+		o := &offer{Offer: from.Offer, arrival: from.Arrival, unseen: from.Unseen, withdrawn: from.Withdrawn}
 		p := s.productNamed[o.Product]
 		if _, ok := s.regionNamed[o.Region]; p == nil || !ok || s.accountNamed[o.Provider] == nil {
 			return fmt.Errorf("state image: %s names what does not exist", o.ID)
@@ -219,24 +232,19 @@ func (s *State) restoreOrders(img *image) error {
 		s.listOffer(o)
 		o.ref = p.book.RestoreOffer(s.bookOffer(&o.Offer, o.arrival))
 		s.schedule(offerDeadline(o), offerWindowPasses, uint64(o.ID))
+		s.restoreWithdrawn(o)
 	}
 	for _, from := range img.Leases {
 		l := &lease{
 			Lease: from.Lease, status: from.Status, endedAt: from.EndedAt, charges: from.Charges,
-			charged: from.Charged, feePaid: from.FeePaid,
+			charged: from.Charged, feePaid: from.FeePaid, overseen: from.overseen(),
 		}
 		s.leases[l.ID] = l
 		s.schedule(l.End.Instant(), leaseEnds, uint64(l.ID))
 		s.restoreCapacity(l)
 	}
 	for _, from := range img.Bids {
-		b := &bid{
-			Bid: from.Bid, arrival: from.Arrival, open: from.Open, left: from.Left, leasesLeft: from.LeasesLeft,
-			allOrNone: from.AllOrNone, hold: from.Hold, leaseHolds: from.LeaseHolds,
-		}
-		for _, piece := range from.Taken {
-			b.taken = append(b.taken, orderbook.Span{From: piece.From, To: piece.To})
-		}
+		b := from.bid()
 		if s.productNamed[b.Product] == nil || s.accountNamed[b.Consumer] == nil {
 			return fmt.Errorf("state image: %s names what does not exist", b.ID)
 		}
@@ -248,22 +256,35 @@ func (s *State) restoreOrders(img *image) error {
 		consumer.bidding += b.hold
 		b.session = consumer.session(b.Session)
 		s.listBid(b)
+		if b.cover != nil {
+			s.listCover(b)
+		}
 		b.ref = s.bookOf(b.Product).RestoreBid(entry)
 		s.schedule(bidDeadline(b), bidWindowPasses, uint64(b.ID))
 		if b.TimeInForce == corehour.GoodTillTime {
 			s.schedule(b.ExpiresAt, bidExpires, uint64(b.ID))
 		}
 	}
-	return nil
+	return s.restoreOversight(img)
+}
+
+func (from *bidImage) bid() *bid {
+	b := &bid{
+		Bid: from.Bid, arrival: from.Arrival, open: from.Open, left: from.Left, leasesLeft: from.LeasesLeft,
+		allOrNone: from.AllOrNone, hold: from.Hold, leaseHolds: from.LeaseHolds, cover: from.Cover.cover(),
+	}
+	for _, piece := range from.Taken {
+		b.taken = append(b.taken, orderbook.Span{From: piece.From, To: piece.To})
+	}
+	return b
 }
 
 // restoreCapacity takes a running lease's units out of its offer again. What of
 // them lies in the past no longer matters, and a lease that has ended holds
 // nothing that is still to come.
 func (s *State) restoreCapacity(l *lease) {
-	over := l.status == corehour.StatusFailed || l.status == corehour.StatusCompleted
 	o := s.offers[l.Offer]
-	if from := max(l.Start, s.startable()); !over && o != nil && from < l.End {
+	if from := max(l.Start, s.startable()); !l.status.Over() && o != nil && from < l.End {
 		s.bookOf(l.Product).RestoreLease(o.ref, l.Units, from, l.End)
 	}
 }

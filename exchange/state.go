@@ -32,7 +32,8 @@ type State struct {
 	zoneNamed map[corehour.ZoneID]orderbook.ZoneIndex
 	grid      *orderbook.Grid // read by the books of all products
 
-	orgs     []corehour.OrgID // by orderbook.OrgIndex
+	orgs     []corehour.OrgID            // by orderbook.OrgIndex
+	members  [][]orderbook.ProviderIndex // likewise: its accounts
 	orgNamed map[corehour.OrgID]orderbook.OrgIndex
 
 	accounts     []*account // by orderbook.ProviderIndex
@@ -55,6 +56,13 @@ type State struct {
 
 	deadlines deadlines
 	events    []pendingEvent // of the command being applied; reused
+
+	rules    corehour.LeaseRules
+	rulesSet bool // some rules were set, be it those that switch all off
+	control  control
+	covers   map[coverRank]*bid      // resting bids that cover what failed
+	closed   map[corehour.BidID]*bid // closed bids whose leases may have to be covered
+	passing  passing
 }
 
 // Limits of the state. Past them a command is rejected with CodeTooMany.
@@ -94,6 +102,10 @@ type account struct {
 	unsold   *corehour.Halt // its offers are not for sale
 	sessions []*session     // in the order in which they were opened
 
+	bond    corehour.Money // put up for what it promises to deliver
+	running corehour.Money // what the running leases that it delivers hold
+	owing   int            // resting covers of what it failed to deliver
+
 	// Open orders in the order of their ids, so that one account's can be found
 	// among millions.
 	bids   list.List // of *bid
@@ -109,6 +121,10 @@ type offer struct {
 	unseen    bool
 	session   *session
 	inSession *list.Element
+	owner     *account
+	// withdrawn are units of leases that failed or were interrupted. They are as
+	// good as sold to the end that was planned.
+	withdrawn []withdrawal
 }
 
 type bid struct {
@@ -132,6 +148,8 @@ type bid struct {
 	allOrNone  bool
 	hold       corehour.Money // what the open units may cost
 	leaseHolds corehour.Money // what the leases made of it held at their match, for the reply
+	running    int            // its leases that may have to be covered
+	cover      *cover         // of a bid that the exchange placed; nil for others
 }
 
 type lease struct {
@@ -141,12 +159,14 @@ type lease struct {
 	charges []charge
 	charged corehour.Money
 	feePaid corehour.Money
+	overseen
 }
 
 type charge struct {
 	Kind   corehour.ChargeKind `cbor:"1,keyasint"`
 	Hour   corehour.Minute     `cbor:"2,keyasint"`
 	Amount corehour.Money      `cbor:"3,keyasint"`
+	Cut    corehour.Money      `cbor:"4,keyasint,omitempty"`
 }
 
 // pendingEvent is an event before it is written as JSON, which happens outside
@@ -172,6 +192,8 @@ func NewState() *State {
 		leases:       make(map[corehour.LeaseID]*lease),
 		kept:         make(map[keptKey]keptReply),
 		sessions:     make(map[uint64]*session),
+		covers:       make(map[coverRank]*bid),
+		closed:       make(map[corehour.BidID]*bid),
 	}
 }
 
@@ -195,6 +217,7 @@ func (s *State) internOrg(id corehour.OrgID) orderbook.OrgIndex {
 	}
 	i := orderbook.OrgIndex(len(s.orgs))
 	s.orgs = append(s.orgs, id)
+	s.members = append(s.members, nil)
 	s.orgNamed[id] = i
 	return i
 }
@@ -203,6 +226,8 @@ func (s *State) addAccount(id corehour.AccountID, org corehour.OrgID, name strin
 	a := &account{id: id, org: org, name: name, index: orderbook.ProviderIndex(len(s.accounts)), orgIndex: s.internOrg(org)}
 	s.accounts = append(s.accounts, a)
 	s.accountNamed[id] = a
+	s.members[a.orgIndex] = append(s.members[a.orgIndex], a.index)
+	s.reshun(org)
 	return a
 }
 
@@ -219,7 +244,9 @@ func (s *State) addRegion(r corehour.Region) {
 }
 
 func (a *account) view() AccountView {
-	return AccountView{Account: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, CreditLimit: a.credit}
+	return AccountView{
+		Account: a.id, Org: a.org, Name: a.name, Available: a.available, Held: a.held, CreditLimit: a.credit, Bond: a.bond,
+	}
 }
 
 // reject is the reply of a command that a rule refuses.
@@ -238,7 +265,8 @@ func (s *State) listBid(b *bid) {
 
 func (s *State) listOffer(o *offer) {
 	s.offers[o.ID] = o
-	o.listed = s.accountNamed[o.Provider].offers.PushBack(o)
+	o.owner = s.accountNamed[o.Provider]
+	o.listed = o.owner.offers.PushBack(o)
 	if o.session != nil {
 		o.inSession = o.session.offers.PushBack(o)
 	}

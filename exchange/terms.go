@@ -47,7 +47,7 @@ func (s *State) bidOf(c PlaceBid, consumer *account) corehour.Bid {
 		Interruptible: c.Interruptible, MaxTakeOrPay: corehour.WholeShare, MinFill: cmp.Or(c.MinFill, 1),
 		MaxLeases: cmp.Or(c.MaxLeases, corehour.MaxLeasesPerBid), MinPiece: c.MinPiece, PostOnly: c.PostOnly,
 		TimeInForce: cmp.Or(c.TimeInForce, corehour.GoodTillCancelled), ExpiresAt: c.ExpiresAt, ClientID: c.ClientID,
-		Session: c.Session, PlacedAt: s.now,
+		Session: c.Session, PlacedAt: s.now, CoverInterrupted: c.CoverInterrupted,
 	}
 	if c.MaxTakeOrPay != nil {
 		b.MaxTakeOrPay = *c.MaxTakeOrPay
@@ -160,8 +160,11 @@ func (s *State) bookBid(b *bid) (orderbook.Bid, Reply) {
 	if refusal.Rejected() {
 		return orderbook.Bid{}, refusal
 	}
+	if b.cover != nil {
+		providers.Deny = s.shunned(providers.Deny, b.cover.orgs)
+	}
 	entry := orderbook.Bid{
-		ID: b.ID, Arrival: b.arrival, Org: s.accountNamed[b.Consumer].orgIndex, Units: b.open, Duration: b.left,
+		ID: b.ID, Arrival: b.rank(), Org: s.accountNamed[b.Consumer].orgIndex, Units: b.open, Duration: b.left,
 		EarliestStart: b.EarliestStart, LatestEnd: b.LatestEnd, Limit: b.Limit, Regions: regions, Providers: providers,
 		MaxCarbon: orderbook.NoCarbonCap, CarbonPrice: b.CarbonPrice, MinSLA: b.MinSLA, Interruptible: b.Interruptible,
 		MaxTakeOrPay: b.MaxTakeOrPay, MinFill: b.MinFill, AllOrNone: b.allOrNone, MaxLeases: b.leasesLeft,

@@ -85,8 +85,10 @@ var transcriptCommands = map[string]Command{
 	"cancel-bid": CancelBid{}, "accept": AcceptLease{}, "start": StartLease{}, "end": EndLease{}, "charge": PostCharge{},
 	"settle": SettleLease{}, "zone": DefineZone{}, "intensity": SetIntensity{}, "group": PlaceBidGroup{},
 	"amend-bid": AmendBid{}, "amend-offer": AmendOffer{}, "cancel-all": CancelAll{}, "credit": SetCredit{},
-	"limits": SetLimits{}, "halt": Halt{}, "resume": Resume{}, "session": OpenSession{}, "beat": Heartbeat{},
+	"limits": SetLimits{}, "halt": Halt{}, "resume": Resume{}, "session": OpenSession{}, "heartbeat": Heartbeat{},
 	"close-session": CloseSession{},
+	"rules":         SetLeaseRules{}, "beat": LeaseHeartbeat{}, "fail": FailLease{}, "interrupt": InterruptLease{},
+	"post-bond": PostBond{}, "release-bond": ReleaseBond{}, "dispute": DisputeLease{}, "resolve": ResolveDispute{},
 }
 
 func (m *machine) run(line string) {
@@ -102,7 +104,11 @@ func (m *machine) run(line string) {
 		return
 	case "funds":
 		a := m.state.accountNamed[corehour.AccountID(words[1])]
-		fmt.Fprintf(&m.answer, "%s available %s held %s\n", a.id, a.available, a.held)
+		fmt.Fprintf(&m.answer, "%s available %s held %s", a.id, a.available, a.held)
+		if a.bond > 0 {
+			fmt.Fprintf(&m.answer, " bond %s", a.bond)
+		}
+		m.answer.WriteString("\n")
 		return
 	}
 	if m.ask(words) {
@@ -235,6 +241,9 @@ func describeReply(r *Reply) string {
 	if r.Until > 0 {
 		words = append(words, "until "+r.Until.Time().Format("02T15:04:05"))
 	}
+	if len(r.NotRunning) > 0 {
+		words = append(words, fmt.Sprint("not running: ", r.NotRunning))
+	}
 	if r.More {
 		words = append(words, "and more are left")
 	}
@@ -253,7 +262,11 @@ func describeEvent(e pendingEvent) string {
 func describeData(data any) string {
 	switch d := data.(type) {
 	case corehour.BidPlaced:
-		return fmt.Sprintf("%d units for %d min in %s..%s, hold %s", d.Units, d.Duration, hm(d.EarliestStart), hm(d.LatestEnd), d.Hold)
+		text := fmt.Sprintf("%d units for %d min in %s..%s, hold %s", d.Units, d.Duration, hm(d.EarliestStart), hm(d.LatestEnd), d.Hold)
+		if d.CoverOf != 0 {
+			text += fmt.Sprintf(", at %s instead of %s", d.Limit, d.CoverOf)
+		}
+		return text
 	case corehour.BidAmended:
 		return fmt.Sprintf("%d units in %s..%s at %s, %s open, hold %s, %s more", d.Units, hm(d.EarliestStart), hm(d.LatestEnd),
 			d.Limit, describeSought(d.Open, d.Left), d.Hold, d.HoldChange)
@@ -272,14 +285,47 @@ func describeData(data any) string {
 	case corehour.OfferClosed:
 		return string(d.Reason)
 	case corehour.LeaseMatched:
-		return fmt.Sprintf("%s x %s: %d units in %s..%s at %s, %s g, hold %s, released %s, bid open %s",
+		text := fmt.Sprintf("%s x %s: %d units in %s..%s at %s, %s g, hold %s, released %s, bid open %s",
 			d.Bid, d.Offer, d.Units, hm(d.Start), hm(d.End), d.Price, d.Carbon, d.Hold, d.Released, describeSought(d.BidOpen, d.BidLeft))
+		return text + describePayer(", of which from the bond", d.FromBond, d.Payer)
 	case corehour.LeaseEnded:
-		return fmt.Sprintf("%s at %s, free from %s", d.Status, d.EndedAt.Time().Format("02T15:04:05"), hm(d.FreeFrom))
+		text := fmt.Sprintf("%s at %s, free from %s", d.Status, d.EndedAt.Time().Format("02T15:04:05"), hm(d.FreeFrom))
+		if d.Cause != "" {
+			text += ", " + string(d.Cause)
+		}
+		if d.Released > 0 {
+			text += ", released " + d.Released.String()
+		}
+		return text + describePayer(", returned to the bond", d.Returned, d.Payer)
 	case corehour.ChargePosted:
-		return fmt.Sprintf("%d: %s for %s amount %s fee %s", d.Number, d.Kind, hm(d.Hour), d.Amount, d.Fee)
+		text := fmt.Sprintf("%d: %s for %s amount %s fee %s", d.Number, d.Kind, hm(d.Hour), d.Amount, d.Fee)
+		if d.Cut > 0 {
+			text += fmt.Sprintf(", cut by %s", d.Cut)
+		}
+		return text
 	case corehour.LeaseSettled:
-		return fmt.Sprintf("%d charges, charged %s fee %s released %s", d.Charges, d.Charged, d.Fee, d.Released)
+		return fmt.Sprintf("%d charges, charged %s fee %s released %s", d.Charges, d.Charged, d.Fee, d.Released) +
+			describePayer(", returned to the bond", d.Returned, d.Payer)
+	case corehour.BondMoved:
+		return fmt.Sprintf("%s (%s)", d.Amount, d.Reference)
+	case corehour.SLACredited:
+		return fmt.Sprintf("%s from %s to %s: %d bps of %s", d.Amount, d.Provider, d.Consumer, d.Share, d.Undelivered)
+	case corehour.LeaseSuspected:
+		return "last heard " + d.LastHeard.Time().Format("02T15:04:05")
+	case corehour.LeaseRecovered:
+		return "suspect since " + d.SuspectSince.Time().Format("02T15:04:05")
+	case corehour.InterruptionAnnounced:
+		return "at " + hm(d.At)
+	case corehour.LeaseDisputed:
+		return d.Reason
+	case corehour.DisputeResolved:
+		return fmt.Sprintf("%s, credit %s", d.Status, d.Credit)
+	case corehour.ControlChanged:
+		return fmt.Sprintf("%d of %d suspect", d.Suspect, d.Watched)
+	case corehour.OutageNoticed:
+		return fmt.Sprintf("from %s to %s", d.From.Time().Format("02T15:04:05"), d.To.Time().Format("02T15:04:05"))
+	case corehour.LeaseRules:
+		return ""
 	case corehour.FundsMoved:
 		return fmt.Sprintf("%s (%s)", d.Amount, d.Reference)
 	case corehour.LeaseChanged:
@@ -291,6 +337,13 @@ func describeData(data any) string {
 	return fmt.Sprintf("%v", data)
 }
 
+func describePayer(text string, amount corehour.Money, payer corehour.AccountID) string {
+	if amount == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s %s", text, payer, amount)
+}
+
 func describeSought(open corehour.Units, left corehour.Minutes) string {
 	if open == 0 && left == 0 {
 		return "0"
@@ -299,74 +352,3 @@ func describeSought(open corehour.Units, left corehour.Minutes) string {
 }
 
 func hm(m corehour.Minute) string { return m.Time().Format("02T15:04") }
-
-// fataler is a test, or one that rapid drives.
-type fataler interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-// checkSought holds what a bid says it seeks against its book, and the pieces of
-// a splittable bid against what is left of it.
-func checkSought(t fataler, s *State, b *bid) {
-	t.Helper()
-	open, left, ok := s.bookOf(b.Product).Open(b.ref)
-	if !ok || open != b.open || left != b.left {
-		t.Fatalf("%s seeks %d x %d min, its book says %d x %d min (%t)", b.ID, b.open, b.left, open, left, ok)
-	}
-	covered, end := corehour.Minutes(0), corehour.Minute(0)
-	for _, piece := range b.taken {
-		if piece.From < end || piece.To.Sub(piece.From) < b.MinPiece {
-			t.Fatalf("the pieces of %s overlap or are too short: %v", b.ID, b.taken)
-		}
-		end = piece.To
-		covered += piece.To.Sub(piece.From)
-	}
-	if covered+b.left != b.Duration || b.MinPiece == 0 && covered > 0 {
-		t.Fatalf("%s has pieces of %d min and %d left of %d", b.ID, covered, b.left, b.Duration)
-	}
-}
-
-// checkInvariants are DESIGN's sentences about the state alone.
-func checkInvariants(t fataler, s *State) {
-	t.Helper()
-	held := make(map[corehour.AccountID]corehour.Money)
-	for _, b := range s.bids {
-		if want := corehour.Cost(b.Limit, b.open, b.left); b.hold != want || b.open < 1 || b.open > b.Units {
-			t.Fatalf("%s has %d of %d open for %d min and holds %s, want %s", b.ID, b.open, b.Units, b.left, b.hold, want)
-		}
-		checkSought(t, s, b)
-		held[b.Consumer] += b.hold
-	}
-	type minute struct {
-		offer corehour.OfferID
-		at    corehour.Minute
-	}
-	sold := make(map[minute]corehour.Units)
-	for _, l := range s.leases {
-		held[l.Consumer] += l.Hold - l.charged
-		if l.charged > l.Hold || l.feePaid != l.charged.Share(l.Fee) {
-			t.Fatalf("%s was charged %s of %s, fee %s", l.ID, l.charged, l.Hold, l.feePaid)
-		}
-		o := s.offers[l.Offer]
-		if o == nil || l.endedAt != 0 {
-			continue
-		}
-		for m := l.Start; m < min(l.End, l.Start+10_000); m++ {
-			if sold[minute{o.ID, m}] += l.Units; sold[minute{o.ID, m}] > o.Units {
-				t.Fatalf("%s is oversold at %s", o.ID, m)
-			}
-		}
-	}
-	total := s.fees
-	for _, a := range s.accounts {
-		if a.available < -a.granted || a.held < 0 || a.held != held[a.id] {
-			t.Fatalf("account %s: available %s held %s, its orders and leases may cost %s", a.id, a.available, a.held, held[a.id])
-		}
-		total += a.available + a.held
-	}
-	if total != s.deposited {
-		t.Fatalf("accounts and fees add up to %s, deposited was %s", total, s.deposited)
-	}
-	checkRisk(t, s)
-}

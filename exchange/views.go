@@ -20,6 +20,8 @@ type AccountView struct {
 	Held      corehour.Money     `json:"held"`
 	// CreditLimit is how far Available may go below zero.
 	CreditLimit corehour.Money `json:"credit_limit"`
+	// Bond is what the account has put up for what it promises to deliver.
+	Bond corehour.Money `json:"bond"`
 }
 
 // OfferView is an offer with its newest terms, and what became of it.
@@ -55,6 +57,25 @@ type LeaseView struct {
 	SettledAt  corehour.Instant     `json:"settled_at,omitzero"`
 	Charged    corehour.Money       `json:"charged"`
 	FeePaid    corehour.Money       `json:"fee_paid"`
+	// Cause says why it failed or was interrupted, InterruptAt for when an
+	// interruption was announced.
+	Cause       corehour.EndCause `json:"cause,omitempty"`
+	InterruptAt corehour.Minute   `json:"interrupt_at,omitzero"`
+	// SuspectSince is when its heartbeats stopped, while they have not come back.
+	SuspectSince corehour.Instant `json:"suspect_since,omitzero"`
+	// Credit is what the provider's bond has paid to the consumer for it.
+	Credit corehour.Money `json:"credit,omitzero"`
+}
+
+// OversightView is what the exchange asks of providers while leases live, and
+// what it knows of their heartbeats.
+type OversightView struct {
+	Rules corehour.LeaseRules `json:"rules"`
+	// Watched leases are active ones whose heartbeats are expected; Suspect of them
+	// are silent. While ControlLost, none fails for that.
+	Watched     int  `json:"watched"`
+	Suspect     int  `json:"suspect"`
+	ControlLost bool `json:"control_lost"`
 }
 
 // MaxPage bounds how many items one query returns.

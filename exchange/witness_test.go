@@ -21,9 +21,12 @@ type witness struct {
 	hours   map[zoneHour]corehour.Intensity
 	filled  map[corehour.BidID]corehour.BidID // group -> the one that filled completely
 	risk    riskWitness
+	lives   map[corehour.LeaseID]*life
+	rules   corehour.LeaseRules
+	lost    bool // the control plane
 }
 
-type funds struct{ available, held corehour.Money }
+type funds struct{ available, held, bond corehour.Money }
 
 type watchedBid struct {
 	corehour.Bid
@@ -45,7 +48,8 @@ func newWitness(t fataler) *witness {
 		offers: make(map[corehour.OfferID]corehour.Offer), leases: make(map[corehour.LeaseID]corehour.Lease),
 		regions: make(map[corehour.RegionID]corehour.Region), means: make(map[corehour.ZoneID]corehour.Intensity),
 		hours: make(map[zoneHour]corehour.Intensity), filled: make(map[corehour.BidID]corehour.BidID),
-		risk: newRiskWitness(),
+		risk:  newRiskWitness(),
+		lives: make(map[corehour.LeaseID]*life),
 	}
 }
 
@@ -98,8 +102,10 @@ func (w *witness) see(events []pendingEvent) {
 			w.funds[d.Provider].available += d.Amount - d.Fee
 		case corehour.LeaseSettled:
 			w.move(d.Consumer, -d.Released)
+			w.backToBond(d.Consumer, d.Payer, d.Returned)
 		}
 		w.seeRisk(e)
+		w.seeLife(e)
 	}
 }
 
@@ -130,8 +136,11 @@ func (w *witness) seeMatch(d *corehour.LeaseMatched) {
 	if want := w.rate(&o, l.Start, l.End); l.Carbon != want {
 		w.t.Fatalf("%s emits %s g, by the minute it is %s g", l.ID, l.Carbon, want)
 	}
+	w.begin(b, l)
 	effective := o.Price + corehour.CarbonCost(b.CarbonPrice, l.Carbon)
-	if l.Price < o.Price || l.Price+corehour.CarbonCost(b.CarbonPrice, l.Carbon) > b.Limit || effective > b.Limit {
+	if l.CoverOf != 0 {
+		w.checkCover(b, l)
+	} else if l.Price < o.Price || l.Price+corehour.CarbonCost(b.CarbonPrice, l.Carbon) > b.Limit || effective > b.Limit {
 		w.t.Fatalf("%s costs %s: the offer asks %s, the bid's limit is %s", l.ID, l.Price, o.Price, b.Limit)
 	}
 	if _, filled := w.filled[b.Group]; filled && b.Group != 0 {
@@ -193,8 +202,9 @@ func (w *witness) rate(o *corehour.Offer, start, end corehour.Minute) corehour.C
 func (w *witness) compare(s *State) {
 	w.t.Helper()
 	for _, a := range s.accounts {
-		if f := w.funds[a.id]; f.available != a.available || f.held != a.held {
-			w.t.Fatalf("account %s has %s and %s, its events make %s and %s", a.id, a.available, a.held, f.available, f.held)
+		if f := w.funds[a.id]; f.available != a.available || f.held != a.held || f.bond != a.bond {
+			w.t.Fatalf("account %s has %s, %s and %s, its events make %s, %s and %s", a.id, a.available, a.held, a.bond,
+				f.available, f.held, f.bond)
 		}
 	}
 	open := 0

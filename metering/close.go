@@ -15,7 +15,7 @@ import (
 // graceFrom is what the usage grace of an ended lease counts from. What was
 // never delivered, or has been settled already, waits for nothing.
 func (l *lease) graceFrom() corehour.Instant {
-	if l.status == corehour.StatusCompleted {
+	if l.status != corehour.StatusSettled && l.delivered() {
 		return l.until()
 	}
 	return 0

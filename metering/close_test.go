@@ -68,6 +68,28 @@ func TestClose_TellsTheTotalsOnceAfterAllUsage(t *testing.T) {
 	})
 }
 
+// A lease that failed on its way has been used: its usage has the grace of any
+// other. One that was never started waits for nothing.
+func TestClose_FailedLeaseHasItsGraceOnlyIfItWasStarted(t *testing.T) {
+	onDatabases(t, func(t *testing.T, w *world) {
+		for id, status := range map[corehour.LeaseID]corehour.LeaseStatus{7: corehour.StatusFailed, 8: corehour.StatusInterrupted} {
+			w.lease(id, prov)
+			w.take(w.ended(id, status, at(70)))
+		}
+		w.take(w.matched(9, prov, 4, start, start.Add(150)), w.ended(9, corehour.StatusFailed, at(20)))
+		w.clock.set(at(71))
+		if n, err := w.service.CloseDue(w.ctx, 10); n != 1 || err != nil {
+			t.Errorf("%d leases were due at once, %v; want the one that never ran", n, err)
+		}
+		mustBe(t, w.report(prov, rec("a", 7, 60, 70, 5), rec("b", 8, 60, 70, 5), rec("c", 9, 0, 1, 1), rec("d", 7, 60, 71, 5)),
+			"accepted", "accepted", "usage_closed", "outside_lease")
+		w.clock.set(at(70) + corehour.Instant(grace.Microseconds()))
+		if n, err := w.service.CloseDue(w.ctx, 10); n != 2 || err != nil {
+			t.Errorf("%d leases were due after the grace, %v; want both", n, err)
+		}
+	})
+}
+
 func TestClose_LeaseWithoutUsage(t *testing.T) {
 	onDatabases(t, func(t *testing.T, w *world) {
 		w.lease(7, prov)

@@ -128,14 +128,15 @@ func (f *leaseFact) apply(l *lease) (after *lease, effect bool, err error) {
 	switch f.event.Type {
 	case corehour.EventLeaseStarted:
 		if l.status == corehour.StatusMatched {
-			l.status = corehour.StatusActive
+			l.status, l.started = corehour.StatusActive, true
 			return l, true, nil
 		}
 	case corehour.EventLeaseEnded:
-		if status := f.ended.Status; status != corehour.StatusCompleted && status != corehour.StatusFailed {
+		if status := f.ended.Status; !status.EndsDelivery() {
 			return nil, false, fmt.Errorf("%s ended as %q", f.lease, status)
 		}
 		if !l.ended() {
+			l.started = l.delivered()
 			l.status = f.ended.Status
 			l.endedAt = &f.ended.EndedAt
 			return l, true, nil

@@ -24,17 +24,20 @@ type lease struct {
 	units       corehour.Units
 	start, end  corehour.Minute
 	status      corehour.LeaseStatus
+	started     bool              // it was delivered, if only for a while
 	endedAt     *corehour.Instant // nil while it has not ended
 	closed      bool
 }
 
 // ended reports whether delivery is over and usage may be closed.
 func (l *lease) ended() bool {
-	switch l.status {
-	case corehour.StatusCompleted, corehour.StatusFailed, corehour.StatusSettled:
-		return true
-	}
-	return false
+	return l.status.Over()
+}
+
+// delivered reports whether a lease that is not settled has anything that may be
+// reported: it was started, whatever it ended as.
+func (l *lease) delivered() bool {
+	return l.started || l.status == corehour.StatusActive || l.status == corehour.StatusCompleted
 }
 
 // until is when the lease's delivery ended or is to end.
@@ -102,9 +105,9 @@ func check(l *lease, hourSum corehour.CPUTime, r *Record, now corehour.Instant) 
 // checkLease decides whether the lease takes usage at all.
 func checkLease(l *lease) *refusal {
 	switch {
-	case l.closed, l.status == corehour.StatusFailed, l.status == corehour.StatusSettled:
+	case l.closed, l.status == corehour.StatusSettled, l.ended() && !l.delivered():
 		return refuse(CodeUsageClosed, fieldLease, "the usage of this lease is closed")
-	case l.status == corehour.StatusActive, l.status == corehour.StatusCompleted:
+	case l.delivered():
 		return nil
 	}
 	return refuse(CodeLeaseNotActive, fieldLease, "this lease has not been started")

@@ -34,6 +34,11 @@ func endedAt(at corehour.Instant) func(*lease) {
 	}
 }
 
+// cutOff is a lease that was started and did not get to its end.
+func cutOff(s corehour.LeaseStatus, at corehour.Instant) func(*lease) {
+	return func(l *lease) { l.status, l.started, l.endedAt = s, true, &at }
+}
+
 func status(s corehour.LeaseStatus) func(*lease) { return func(l *lease) { l.status = s } }
 
 // cpu is the CPU time of so many units for so many minutes.
@@ -63,6 +68,10 @@ func TestCheck_EachRuleHasItsCodeAndField(t *testing.T) {
 		{name: "usage closed", lease: func(l *lease) { l.closed = true }, from: at(0), to: at(1), code: CodeUsageClosed, field: "lease"},
 		{name: "a completed lease whose usage is closed", lease: func(l *lease) { endedAt(at(90))(l); l.closed = true }, from: at(0), to: at(1), code: CodeUsageClosed, field: "lease"},
 		{name: "never delivered", lease: status(corehour.StatusFailed), from: at(0), to: at(1), code: CodeUsageClosed, field: "lease"},
+		{name: "failed on its way", lease: cutOff(corehour.StatusFailed, at(90)), from: at(80), to: at(90), used: cpu(4, 10)},
+		{name: "interrupted on its way", lease: cutOff(corehour.StatusInterrupted, at(90)), from: at(80), to: at(90), used: cpu(4, 10)},
+		{name: "past a failure", lease: cutOff(corehour.StatusFailed, at(90)), from: at(89), to: at(91), code: CodeOutsideLease, field: "to"},
+		{name: "interrupted before it was started", lease: status(corehour.StatusInterrupted), from: at(0), to: at(1), code: CodeUsageClosed, field: "lease"},
 		{name: "settled", lease: status(corehour.StatusSettled), from: at(0), to: at(1), code: CodeUsageClosed, field: "lease"},
 		{name: "only matched", lease: status(corehour.StatusMatched), from: at(0), to: at(1), code: CodeLeaseNotActive, field: "lease"},
 		{name: "provisioning", lease: status(corehour.StatusProvisioning), from: at(0), to: at(1), code: CodeLeaseNotActive, field: "lease"},

@@ -38,7 +38,7 @@ func lockProvider(ctx context.Context, tx *sql.Tx, provider corehour.AccountID) 
 	return n == 1, nil
 }
 
-const leaseColumns = `id, provider, provider_org, consumer, consumer_org, units, starts_at, ends_at, status, ended_at, closed`
+const leaseColumns = `id, provider, provider_org, consumer, consumer_org, units, starts_at, ends_at, status, ended_at, closed, started`
 
 // loadLeases reads those of the leases that are known.
 func loadLeases(ctx context.Context, q querier, ids []corehour.LeaseID) (map[corehour.LeaseID]*lease, error) {
@@ -62,12 +62,12 @@ func loadLeases(ctx context.Context, q querier, ids []corehour.LeaseID) (map[cor
 
 func scanLease(rows *sql.Rows) (*lease, error) {
 	var l lease
-	var id, closed int64
+	var id, closed, started int64
 	var endedAt sql.NullInt64
 	err := rows.Scan(&id, &l.provider, &l.providerOrg, &l.consumer, &l.consumerOrg,
-		&l.units, &l.start, &l.end, &l.status, &endedAt, &closed)
+		&l.units, &l.start, &l.end, &l.status, &endedAt, &closed, &started)
 	l.id = corehour.LeaseID(id)
-	l.closed = closed == 1
+	l.closed, l.started = closed == 1, started == 1
 	if endedAt.Valid {
 		at := corehour.Instant(endedAt.Int64)
 		l.endedAt = &at
@@ -91,13 +91,21 @@ func saveLeases(ctx context.Context, tx *sql.Tx, leases []*lease) error {
 		}
 		rows = append(rows, []any{
 			int64(l.id), string(l.provider), string(l.providerOrg), string(l.consumer), string(l.consumerOrg),
-			int64(l.units), int64(l.start), int64(l.end), string(l.status), endedAt, graceFrom,
+			int64(l.units), int64(l.start), int64(l.end), string(l.status), endedAt, graceFrom, asInt(l.started),
 		})
 	}
 	return database.Insert(ctx, tx, "metering_leases",
 		[]string{"id", "provider", "provider_org", "consumer", "consumer_org",
-			"units", "starts_at", "ends_at", "status", "ended_at", "grace_from"}, rows,
-		`ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, grace_from = excluded.grace_from`)
+			"units", "starts_at", "ends_at", "status", "ended_at", "grace_from", "started"}, rows,
+		`ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, grace_from = excluded.grace_from,
+		started = excluded.started`)
+}
+
+func asInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // saveProviders makes sure that each provider has the row that lockProvider locks.

@@ -79,9 +79,13 @@ func (b *batch) add(e *corehour.Event) error {
 		}
 		b.change(data.Lease, status)
 	case *corehour.LeaseEnded:
-		if data.Status != corehour.StatusCompleted && data.Status != corehour.StatusFailed {
+		if !data.Status.EndsDelivery() {
 			return fmt.Errorf("%s ended as %q", data.Lease, data.Status)
 		}
+		b.change(data.Lease, data.Status)
+	case *corehour.LeaseDisputed:
+		b.change(data.Lease, corehour.StatusDisputed)
+	case *corehour.DisputeResolved:
 		b.change(data.Lease, data.Status)
 	case *corehour.LeaseSettled:
 		b.change(data.Lease, corehour.StatusSettled)

@@ -184,11 +184,17 @@ func (s *service) run(ctx context.Context) {
 }
 
 // applySettings brings the settings that live in the log up to date.
+// The rules of leases are only those that a new exchange begins with, because an
+// operator changes them while it runs.
 func (s *service) applySettings(ctx context.Context, c config.Server) error {
-	if s.exchange.Fee() == corehour.BasisPoints(c.FeeBps) {
-		return nil
+	var commands []exchange.Command
+	if s.exchange.Fee() != corehour.BasisPoints(c.FeeBps) {
+		commands = append(commands, exchange.SetFee{Fee: corehour.BasisPoints(c.FeeBps)})
 	}
-	return s.do(ctx, exchange.SetFee{Fee: corehour.BasisPoints(c.FeeBps)})
+	if _, set := s.exchange.LeaseRules(); !set && c.LeaseRules == config.LeaseRulesStandard {
+		commands = append(commands, exchange.SetLeaseRules{Rules: corehour.StandardLeaseRules()})
+	}
+	return s.do(ctx, commands...)
 }
 
 // do submits commands that must not be rejected.
@@ -298,7 +304,8 @@ func (c charging) SettleLeases(ctx context.Context, leases []billing.Settlement)
 
 // submitAll enqueues all commands before it waits for the first answer, so that
 // they share appends. A lease that is settled already took the same command
-// before: that is a repeat.
+// before: that is a repeat. One that was disputed a moment ago is settled when
+// billing has heard that the dispute is resolved.
 func (c charging) submitAll(ctx context.Context, commands []exchange.Command) error {
 	var failure error
 	pending := make([]*exchange.Pending, 0, len(commands))
@@ -312,7 +319,7 @@ func (c charging) submitAll(ctx context.Context, commands []exchange.Command) er
 	}
 	for _, p := range pending {
 		reply, err := p.Wait(ctx)
-		if err == nil && reply.Rejected() && reply.Code != exchange.CodeClosed {
+		if err == nil && reply.Rejected() && reply.Code != exchange.CodeClosed && reply.Code != exchange.CodeDisputed {
 			err = corehour.Errorf(corehour.KindRejected, reply.Code, "%s", reply.Message)
 		}
 		failure = errors.Join(failure, err)

@@ -123,7 +123,7 @@ func booksAreCurrent(ctx context.Context, db *database.DB, v exchange.Verificati
 func fundsOf(accounts []exchange.AccountView) []billing.Funds {
 	funds := make([]billing.Funds, len(accounts))
 	for i, a := range accounts {
-		funds[i] = billing.Funds{Account: a.Account, Available: a.Available, Held: a.Held}
+		funds[i] = billing.Funds{Account: a.Account, Available: a.Available, Held: a.Held, Bond: a.Bond}
 	}
 	return funds
 }

@@ -18,6 +18,12 @@ const (
 	DefaultUsageGrace = 24 * time.Hour
 )
 
+// The rules of leases that a new exchange may begin with.
+const (
+	LeaseRulesStandard = "standard"
+	LeaseRulesNone     = "none"
+)
+
 // Limits of settings.
 const (
 	MaxFeeBps       = 10_000
@@ -52,6 +58,8 @@ type Server struct {
 	FeeBps int
 	// UsageGrace is how long after the end of a lease usage is still accepted.
 	UsageGrace time.Duration
+	// LeaseRules are those that a new exchange begins with: standard or none.
+	LeaseRules string
 }
 
 // BindFlags declares a flag for every setting.

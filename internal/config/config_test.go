@@ -27,7 +27,7 @@ func TestLoad_DefaultsRunEverythingEmbedded(t *testing.T) {
 	}
 	want := config.Server{
 		DataDir: "./corehour-data", Listen: "127.0.0.1:8080", NATSReplicas: 1,
-		LogLevel: "info", LogFormat: "text", FeeBps: config.DefaultFeeBps, UsageGrace: config.DefaultUsageGrace,
+		LogLevel: "info", LogFormat: "text", FeeBps: config.DefaultFeeBps, UsageGrace: config.DefaultUsageGrace, LeaseRules: config.LeaseRulesStandard,
 	}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -41,7 +41,7 @@ func TestLoad_FlagWinsOverEnvironmentWinsOverDefault(t *testing.T) {
 	got, err := load(t,
 		[]string{"--listen", "127.0.0.1:0", "--fee-bps=0", "--database-url="},
 		[]string{
-			"COREHOUR_LISTEN=0.0.0.0:9", "COREHOUR_FEE_BPS=250", "COREHOUR_DATA_DIR=/data", "COREHOUR_USAGE_GRACE=90m",
+			"COREHOUR_LISTEN=0.0.0.0:9", "COREHOUR_FEE_BPS=250", "COREHOUR_DATA_DIR=/data", "COREHOUR_USAGE_GRACE=90m", "COREHOUR_LEASE_RULES=none",
 			"DATABASE_URL=postgres://u:p@h/d", "NATS_URL=nats://a:4222,tls://b:4222", "REDIS_URL=rediss://:p@h:6379/1",
 			"COREHOUR_LOG_LEVEL=debug", "COREHOUR_LOG_FORMAT=json",
 		})
@@ -50,7 +50,7 @@ func TestLoad_FlagWinsOverEnvironmentWinsOverDefault(t *testing.T) {
 	}
 	want := config.Server{
 		DataDir: "/data", Listen: "127.0.0.1:0", NATSURL: "nats://a:4222,tls://b:4222", NATSReplicas: 3,
-		RedisURL: "rediss://:p@h:6379/1", LogLevel: "debug", LogFormat: "json", FeeBps: 0, UsageGrace: 90 * time.Minute,
+		RedisURL: "rediss://:p@h:6379/1", LogLevel: "debug", LogFormat: "json", FeeBps: 0, UsageGrace: 90 * time.Minute, LeaseRules: config.LeaseRulesNone,
 	}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -126,6 +126,8 @@ func TestLoad_WrongSettingIsOneLineThatNamesIt(t *testing.T) {
 			`COREHOUR_FEE_BPS="99999999999999999999": it is not a whole number; for example 100`},
 		{"grace without unit", nil, []string{"COREHOUR_USAGE_GRACE=24"},
 			`COREHOUR_USAGE_GRACE="24": it is not a duration; for example 24h`},
+		{"rules of nobody", nil, []string{"COREHOUR_LEASE_RULES=strict"},
+			`COREHOUR_LEASE_RULES="strict": it must be one of standard, none; for example standard`},
 		{"grace below zero", nil, []string{"COREHOUR_USAGE_GRACE=-1h"},
 			`COREHOUR_USAGE_GRACE="-1h": it must be between 0s and 744h0m0s; for example 24h`},
 		{"line break", nil, []string{"COREHOUR_LISTEN=a\nb"},
@@ -167,7 +169,7 @@ func TestBindFlags_EverySettingHasAFlagThatNamesItsVariable(t *testing.T) {
 	usage := flags.FlagUsages()
 	for _, variable := range []string{
 		"COREHOUR_DATA_DIR", "COREHOUR_LISTEN", "DATABASE_URL", "NATS_URL", "COREHOUR_NATS_REPLICAS", "REDIS_URL",
-		"COREHOUR_LOG_LEVEL", "COREHOUR_LOG_FORMAT", "COREHOUR_FEE_BPS", "COREHOUR_USAGE_GRACE",
+		"COREHOUR_LOG_LEVEL", "COREHOUR_LOG_FORMAT", "COREHOUR_FEE_BPS", "COREHOUR_USAGE_GRACE", "COREHOUR_LEASE_RULES",
 	} {
 		if !strings.Contains(usage, variable) {
 			t.Errorf("no flag says %s:\n%s", variable, usage)

@@ -67,6 +67,10 @@ func settings() []setting {
 			func(c *Server) *int { return &c.FeeBps },
 			func(c *Server) string { return between(c.FeeBps, 0, MaxFeeBps) }),
 		usageGrace(),
+		text("lease_rules", "COREHOUR_LEASE_RULES", LeaseRulesStandard, LeaseRulesStandard,
+			"`rules` of leases that a new exchange begins with: standard or none",
+			func(c *Server) *string { return &c.LeaseRules },
+			func(c *Server) string { return oneOf(c.LeaseRules, LeaseRulesStandard, LeaseRulesNone) }),
 	}
 }
 

@@ -63,13 +63,12 @@ func (x *Exchange) markAll(batches []appended) error {
 // the events to the projector.
 func (x *Exchange) applyLoop() {
 	defer x.projector.finish()
-	sinceSnapshot := uint64(0)
+	snapshotAt := x.at.Commands
 	for next := range x.toApply {
 		if err := x.failure(); err != nil {
 			answerAll(next.pending, err)
 			continue
 		}
-		before := x.at.Commands
 		outcomes, events, err := x.applyBatch(&next)
 		if err != nil {
 			x.fail(err)
@@ -80,11 +79,9 @@ func (x *Exchange) applyLoop() {
 		for i, p := range next.pending {
 			p.answer(outcomes[i])
 		}
-		if sinceSnapshot += x.at.Commands - before; sinceSnapshot >= snapshotEvery {
-			sinceSnapshot = 0
-			if err := x.snapshot(); err != nil {
-				x.cfg.Logger.Error("no snapshot was written", "error", err)
-			}
+		if x.at.Commands-snapshotAt >= x.cfg.SnapshotEvery {
+			snapshotAt = x.at.Commands
+			wake(x.snapshotDue)
 		}
 	}
 }
@@ -123,8 +120,8 @@ func (s *State) applyEntries(entries []log.Entry) ([]pendingEvent, error) {
 	return events, nil
 }
 
-// snapshot writes the state as of the newest applied batch. Only the applier,
-// or nobody else after it has ended, may call it.
+// snapshot writes the state as of the newest applied batch. Only Close calls it,
+// after all stages have ended.
 func (x *Exchange) snapshot() error {
 	return writeSnapshot(x.disk.snapshots, snapshot{Version: snapshotVersion, At: x.at, State: x.state.encode()})
 }

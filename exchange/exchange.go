@@ -32,6 +32,9 @@ type Config struct {
 	// TickEvery is how often deadlines are looked at where nothing else happens;
 	// zero leaves time to the commands.
 	TickEvery time.Duration
+	// SnapshotEvery is after how many commands a snapshot is made; zero is
+	// DefaultSnapshotEvery.
+	SnapshotEvery uint64
 	// DrainWithin bounds how long Close waits for the log and the database;
 	// zero is DefaultDrain.
 	DrainWithin time.Duration
@@ -49,6 +52,9 @@ func (c *Config) complete() error {
 	}
 	if c.DrainWithin == 0 {
 		c.DrainWithin = DefaultDrain
+	}
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = DefaultSnapshotEvery
 	}
 	return nil
 }
@@ -68,10 +74,11 @@ const (
 	ReadWithin   = 10 * time.Second
 	// DefaultDrain bounds how long Close waits for the log and the database.
 	DefaultDrain = 20 * time.Second
+	// DefaultSnapshotEvery is after how many commands a snapshot is made.
+	DefaultSnapshotEvery = 200_000
 
 	readyWithin    = 2 * time.Second
-	stagedBatches  = 64      // batches between two stages of the engine
-	snapshotEvery  = 200_000 // commands
+	stagedBatches  = 64 // batches between two stages of the engine
 	retryAppendMin = 50 * time.Millisecond
 	retryAppendMax = 2 * time.Second
 
@@ -98,6 +105,8 @@ type Exchange struct {
 	deliveries chan delivery
 	toMark     chan appended
 	toApply    chan appended
+
+	snapshotDue chan struct{}
 
 	draining chan struct{} // closed when no more commands are taken
 	admit    sync.RWMutex  // held for reading while a command enters the queue
@@ -195,6 +204,7 @@ func newExchange(c Config, d disk) *Exchange {
 		acks: make(chan ack), deliveries: make(chan delivery, stagedBatches),
 		toMark: make(chan appended, stagedBatches), toApply: make(chan appended, stagedBatches),
 		draining: make(chan struct{}), broken: make(chan struct{}),
+		snapshotDue: make(chan struct{}, 1),
 	}
 }
 
@@ -210,6 +220,7 @@ func (x *Exchange) start(ctx context.Context) {
 	writer := newWriter(x, window)
 	x.work.Go(func() { x.projector.run(ctx) })
 	x.work.Go(x.applyLoop)
+	x.work.Go(func() { x.snapshotLoop(ctx) })
 	x.work.Go(x.markLoop)
 	x.work.Go(func() {
 		writer.run(ctx)

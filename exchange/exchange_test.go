@@ -297,6 +297,35 @@ func TestVerify_GivesTheLiveHashAndComparesSnapshots(t *testing.T) {
 	}
 }
 
+// Snapshots come from the log while the exchange trades; Verify compares each with
+// the state that all of the log leads to.
+func TestExchange_SnapshotsAreMadeWhileItTrades(t *testing.T) {
+	n := newNode(t, sqlite(t))
+	n.cfg.SnapshotEvery = 20
+	x := n.open()
+	market(t, x)
+	deadline := time.Now().Add(20 * time.Second)
+	for i, made := 0, 0; made < 3; i++ {
+		submit(t, x, aBid(fmt.Sprint(i), 1))
+		files, err := filepath.Glob(filepath.Join(n.cfg.SnapshotDir, "*.snapshot"))
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d snapshots after %d commands: %v\n%s", len(files), i, err, n.notes.String())
+		}
+		made = len(files)
+	}
+	before, _ := x.StateHash()
+	n.close()
+	v, err := exchange.Verify(t.Context(), n.cfg, func(uint64, uint64) {})
+	if err != nil || v.Snapshots != 3 || v.StateHash != before {
+		t.Fatalf("%+v %v, live %s", v, err, before)
+	}
+	x = n.open()
+	defer n.close()
+	if after, _ := x.StateHash(); after != before {
+		t.Fatalf("state %s became %s", before, after)
+	}
+}
+
 func TestExchange_ExternalLogSurvivesTheNode(t *testing.T) {
 	n := newNode(t, sqlite(t))
 	url, _ := testenv.NATS(t)

@@ -283,6 +283,13 @@ func (p *projector) advance(to log.Position) {
 	wake(p.room)
 }
 
+// reached is the sequence that the projection stands at.
+func (p *projector) reached() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at.Sequence
+}
+
 // wait returns once the projection has reached a sequence.
 func (p *projector) wait(ctx context.Context, sequence uint64) error {
 	for {

@@ -32,7 +32,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := x.loadSnapshot(ctx, first, min(projected.Sequence, last)); err != nil {
+	if x.state, x.at, err = x.newestSnapshot(ctx, first, min(projected.Sequence, last)); err != nil {
 		return err
 	}
 	from := x.at.Sequence
@@ -65,51 +65,6 @@ func confirm(ctx context.Context, l commandLog, at log.Position, who string, fir
 		return log.Corrupt(at.Sequence, "the batch is not the one that was here when "+who)
 	}
 	return nil
-}
-
-// loadSnapshot takes the newest snapshot not beyond a sequence that is whole and
-// that the log confirms. Without one the state is empty, and the log must begin at
-// its beginning.
-func (x *Exchange) loadSnapshot(ctx context.Context, first, most uint64) error {
-	x.state = NewState()
-	sequences, err := x.disk.snapshots.list()
-	if err != nil {
-		return err
-	}
-	for _, sequence := range sequences {
-		if sequence > most || sequence == 0 || sequence+1 < first {
-			continue
-		}
-		state, at, err := x.tryLoad(ctx, sequence, first)
-		if err != nil {
-			x.cfg.Logger.Warn("a snapshot is passed over", "sequence", sequence, "error", err)
-			continue
-		}
-		x.state, x.at = state, at
-		return nil
-	}
-	if first > 1 {
-		return log.Corrupt(first-1, fmt.Sprintf("the log begins at %d and no snapshot reaches it: what was before is needed to go on", first))
-	}
-	return nil
-}
-
-func (x *Exchange) tryLoad(ctx context.Context, sequence, first uint64) (*State, log.Position, error) {
-	snap, err := readSnapshot(x.disk.snapshots, sequence)
-	if err != nil {
-		return nil, log.Position{}, err
-	}
-	if sequence >= first { // else the next batch confirms it
-		payload, err := x.disk.log.At(ctx, sequence)
-		if err != nil {
-			return nil, log.Position{}, err
-		}
-		if log.HashOf(payload) != snap.At.Hash {
-			return nil, log.Position{}, errors.New("the log has another batch at its sequence")
-		}
-	}
-	state, err := decodeState(snap.State)
-	return state, snap.At, err
 }
 
 // replay applies the rest of the log. Events that the projection has seen are

@@ -35,6 +35,7 @@ type Config struct {
 	// SnapshotEvery is after how many commands a snapshot is made; zero is
 	// DefaultSnapshotEvery.
 	SnapshotEvery uint64
+	Retention     Retention
 	// DrainWithin bounds how long Close waits for the log and the database;
 	// zero is DefaultDrain.
 	DrainWithin time.Duration

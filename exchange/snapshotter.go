@@ -22,7 +22,6 @@ const snapshotRest = 9
 
 // snapshotLoop makes a snapshot each time that enough commands have been applied.
 func (x *Exchange) snapshotLoop(ctx context.Context) {
-	var rest time.Duration
 	for {
 		select {
 		case <-x.snapshotDue:
@@ -38,8 +37,12 @@ func (x *Exchange) snapshotLoop(ctx context.Context) {
 		case ctx.Err() == nil:
 			x.cfg.Logger.Error("no snapshot was written", "error", err)
 		}
-		rest = snapshotRest * took
-		timer := time.NewTimer(rest)
+		if err == nil {
+			if err := x.retire(ctx); err != nil && ctx.Err() == nil {
+				x.cfg.Logger.Error("old batches stay in the log", "error", err)
+			}
+		}
+		timer := time.NewTimer(snapshotRest * took)
 		select {
 		case <-timer.C:
 		case <-x.draining:

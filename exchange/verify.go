@@ -58,7 +58,7 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 		return v, err
 	}
 	state, at := NewState(), log.Position{}
-	err = l.Read(ctx, 1, last, func(sequence uint64, payload []byte) error {
+	err = readAll(ctx, l, c.Retention.Archive, first, last, func(sequence uint64, payload []byte) error {
 		b, after, err := at.Follow(sequence, payload)
 		if err != nil {
 			return err

@@ -124,7 +124,8 @@ func exchangeConfig(c serviceConfig, db *database.DB) exchange.Config {
 		MarkFile:    filepath.Join(c.DataDir, markFile),
 		SnapshotDir: filepath.Join(c.DataDir, snapshotDir), DB: db, Clock: c.Clock, Logger: c.Logger,
 		// The host is for people; what follows tells two processes apart.
-		Writer: host + "/" + rand.Text()[:8],
+		Writer:    host + "/" + rand.Text()[:8],
+		Retention: exchange.Retention{Archive: c.LogArchive, Drop: c.LogKeep == config.LogKeepRecent},
 	}
 	if !c.ManualTime {
 		x.TickEvery = tickEvery

@@ -18,6 +18,13 @@ const (
 	DefaultUsageGrace = 24 * time.Hour
 )
 
+// What may stay of a log, once snapshots stand for it.
+const (
+	LogKeepAll     = "all"
+	LogKeepArchive = "archive"
+	LogKeepRecent  = "recent"
+)
+
 // The rules of leases that a new exchange may begin with.
 const (
 	LeaseRulesStandard = "standard"
@@ -37,6 +44,10 @@ const (
 type Server struct {
 	// DataDir is the folder of all that is embedded, and of keys and snapshots.
 	DataDir string
+	// LogKeep says what becomes of the log's old batches: all stay, or they move to
+	// LogArchive, or they are dropped.
+	LogKeep    string
+	LogArchive string
 	// TokenKey is the file of the key that tokens are issued and verified with;
 	// empty is one in DataDir. The nodes of a cluster share one.
 	TokenKey string

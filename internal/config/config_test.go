@@ -26,7 +26,7 @@ func TestLoad_DefaultsRunEverythingEmbedded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Server{
-		DataDir: "./corehour-data", Listen: "127.0.0.1:8080", NATSReplicas: 1,
+		DataDir: "./corehour-data", LogKeep: "all", Listen: "127.0.0.1:8080", NATSReplicas: 1,
 		LogLevel: "info", LogFormat: "text", FeeBps: config.DefaultFeeBps, UsageGrace: config.DefaultUsageGrace, LeaseRules: config.LeaseRulesStandard,
 	}
 	if got != want {
@@ -49,7 +49,7 @@ func TestLoad_FlagWinsOverEnvironmentWinsOverDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Server{
-		DataDir: "/data", Listen: "127.0.0.1:0", NATSURL: "nats://a:4222,tls://b:4222", NATSReplicas: 3,
+		DataDir: "/data", LogKeep: "all", Listen: "127.0.0.1:0", NATSURL: "nats://a:4222,tls://b:4222", NATSReplicas: 3,
 		RedisURL: "rediss://:p@h:6379/1", LogLevel: "debug", LogFormat: "json", FeeBps: 0, UsageGrace: 90 * time.Minute, LeaseRules: config.LeaseRulesNone,
 	}
 	if got != want {

@@ -50,6 +50,19 @@ func settings() []setting {
 			func(c *Server) *string { return &c.NATSURL },
 			func(c *Server) string { return checkNATS(c.NATSURL) }),
 		replicas(),
+		text("log_keep", "COREHOUR_LOG_KEEP", LogKeepAll, LogKeepAll,
+			"`what` of the log stays when snapshots stand for it: all, archive (the rest moves to --log-archive) or recent (the rest is dropped)",
+			func(c *Server) *string { return &c.LogKeep },
+			func(c *Server) string {
+				if (c.LogKeep == LogKeepArchive) != (c.LogArchive != "") {
+					return "archive and COREHOUR_LOG_ARCHIVE (--log-archive) need each other"
+				}
+				return oneOf(c.LogKeep, LogKeepAll, LogKeepArchive, LogKeepRecent)
+			}),
+		text("log_archive", "COREHOUR_LOG_ARCHIVE", "", "/var/lib/corehour-archive",
+			"`folder` of the archived log",
+			func(c *Server) *string { return &c.LogArchive },
+			func(*Server) string { return "" }),
 		text("redis_url", "REDIS_URL", "", "redis://:password@host:6379/0",
 			"`url` of a Redis as the bus between nodes; empty is a bus within the process",
 			func(c *Server) *string { return &c.RedisURL },

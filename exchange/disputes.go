@@ -43,6 +43,7 @@ func (s *State) resolveDispute(c ResolveDispute) Reply {
 	}
 	provider.bond -= c.Credit
 	s.accountNamed[l.Consumer].available += c.Credit
+	l.credited += c.Credit
 	l.status, l.endedAs, l.resolved = l.endedAs, "", true
 	s.emit(corehour.EventDisputeResolved, l.ID.String(), corehour.DisputeResolved{
 		Lease: l.ID, Provider: l.Provider, Consumer: l.Consumer, Status: l.status, Credit: c.Credit,

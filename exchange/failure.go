@@ -93,6 +93,7 @@ func (s *State) creditUndelivered(l *lease, undelivered corehour.Money) {
 	}
 	provider.bond -= amount
 	s.accountNamed[l.Consumer].available += amount
+	l.credited += amount
 	s.emit(corehour.EventSLACredited, l.ID.String(), corehour.SLACredited{
 		Lease: l.ID, Provider: l.Provider, Consumer: l.Consumer, Undelivered: undelivered, Share: share, Amount: amount,
 	})

@@ -108,7 +108,7 @@ func (s *State) acceptLease(c AcceptLease) Reply {
 	case l.status != corehour.StatusMatched:
 		return l.wrongStatus()
 	}
-	l.status = corehour.StatusProvisioning
+	l.status, l.acceptedAt = corehour.StatusProvisioning, s.now
 	s.awaitStart(l)
 	s.emit(corehour.EventLeaseAccepted, l.ID.String(), l.changed())
 	return reply
@@ -127,7 +127,7 @@ func (s *State) startLease(c StartLease) Reply {
 	case s.now < l.Start.Instant():
 		return reject(CodeWrongStatus, "lease", "the lease starts at "+l.Start.String())
 	}
-	l.status, l.started, l.due = corehour.StatusActive, true, 0
+	l.status, l.started, l.due, l.startedAt = corehour.StatusActive, true, 0, s.now
 	s.emit(corehour.EventLeaseStarted, l.ID.String(), l.changed())
 	if s.rules.SuspectAfter > 0 {
 		s.watch(l)

@@ -149,8 +149,17 @@ func (x *Exchange) Bids(ctx context.Context, q BidQuery) ([]BidView, error) {
 		equals("product", string(q.Product)).status(q.Status), page(q.Limit))
 }
 
-// Lease is one lease.
-func (x *Exchange) Lease(ctx context.Context, id corehour.LeaseID) (LeaseView, error) {
+// Lease is one lease. One that is not settled is read from the state.
+func (x *Exchange) Lease(ctx context.Context, id corehour.LeaseID) (view LeaseView, err error) {
+	live := false
+	err = x.read(ctx, func(s *State) {
+		if l := s.leases[id]; l != nil {
+			view, live = l.view(), true
+		}
+	})
+	if err != nil || live {
+		return view, err
+	}
 	views, err := x.leases(ctx, where("id", "=", int64(id)), 1)
 	return one(views, err, "lease")
 }
@@ -312,6 +321,9 @@ func (x *Exchange) leases(ctx context.Context, c *condition, limit int) ([]Lease
 			&v.Region, &v.Units, &v.Start, &v.End, &v.Price, &v.Carbon, &v.SLA, &interruptible, &v.TakeOrPay, &v.Fee, &v.Hold,
 			&v.MatchedAt, &v.AcceptBy, &v.StartBy, &v.CoverOf, &v.Payer, &v.FromBond, &v.Status, &v.Cause, &v.AcceptedAt,
 			&v.StartedAt, &v.EndedAt, &v.SettledAt, &v.Charged, &v.FeePaid, &v.SuspectSince, &v.InterruptAt, &v.Credit)
+		if v.Status.Over() {
+			v.SuspectSince = 0 // nobody waits for heartbeats any more
+		}
 		v.Interruptible = interruptible != 0
 		return v, err
 	})

@@ -92,6 +92,10 @@ type leaseImage struct {
 	Charges []charge             `cbor:"4,keyasint,omitempty"`
 	Charged corehour.Money       `cbor:"5,keyasint,omitempty"`
 	FeePaid corehour.Money       `cbor:"6,keyasint,omitempty"`
+
+	AcceptedAt corehour.Instant `cbor:"7,keyasint,omitempty"`
+	StartedAt  corehour.Instant `cbor:"8,keyasint,omitempty"`
+	Credited   corehour.Money   `cbor:"9,keyasint,omitempty"`
 	overseenImage
 }
 
@@ -135,7 +139,7 @@ func (s *State) encode() []byte {
 		l := s.leases[id]
 		img.Leases = append(img.Leases, leaseImage{
 			Lease: l.Lease, Status: l.status, EndedAt: l.endedAt, Charges: l.charges, Charged: l.charged, FeePaid: l.feePaid,
-			overseenImage: l.image(),
+			AcceptedAt: l.acceptedAt, StartedAt: l.startedAt, Credited: l.credited, overseenImage: l.image(),
 		})
 	}
 	s.encodeOversight(&img)
@@ -237,7 +241,8 @@ func (s *State) restoreOrders(img *image) error {
 	for _, from := range img.Leases {
 		l := &lease{
 			Lease: from.Lease, status: from.Status, endedAt: from.EndedAt, charges: from.Charges,
-			charged: from.Charged, feePaid: from.FeePaid, overseen: from.overseen(),
+			charged: from.Charged, feePaid: from.FeePaid, acceptedAt: from.AcceptedAt, startedAt: from.StartedAt,
+			credited: from.Credited, overseen: from.overseen(),
 		}
 		s.leases[l.ID] = l
 		s.schedule(l.End.Instant(), leaseEnds, uint64(l.ID))

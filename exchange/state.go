@@ -155,10 +155,13 @@ type bid struct {
 type lease struct {
 	corehour.Lease
 	status  corehour.LeaseStatus
-	endedAt corehour.Instant
 	charges []charge
 	charged corehour.Money
 	feePaid corehour.Money
+
+	acceptedAt, startedAt, endedAt corehour.Instant
+
+	credited corehour.Money // to the consumer, out of the provider's bond
 	overseen
 }
 

@@ -75,6 +75,7 @@ func runTranscript(t *testing.T, text string) string {
 type machine struct {
 	t      *testing.T
 	state  *State
+	events []pendingEvent // of the last command
 	now    time.Time
 	answer strings.Builder
 }
@@ -138,6 +139,7 @@ func (m *machine) run(line string) {
 func (m *machine) apply(cmd Command) {
 	m.t.Helper()
 	reply := m.state.apply(corehour.InstantOf(m.now), cmd, marshal(cmd))
+	m.events = m.state.events
 	m.answer.WriteString(describeReply(&reply))
 	for _, e := range m.state.events {
 		m.answer.WriteString("  " + describeEvent(e) + "\n")

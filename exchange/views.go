@@ -67,6 +67,13 @@ type LeaseView struct {
 	Credit corehour.Money `json:"credit,omitzero"`
 }
 
+func (l *lease) view() LeaseView {
+	return LeaseView{
+		Lease: l.Lease, Status: l.status, AcceptedAt: l.acceptedAt, StartedAt: l.startedAt, EndedAt: l.endedAt, Charged: l.charged,
+		FeePaid: l.feePaid, Cause: l.cause, InterruptAt: l.interruptAt, SuspectSince: l.suspectAt, Credit: l.credited,
+	}
+}
+
 // OversightView is what the exchange asks of providers while leases live, and
 // what it knows of their heartbeats.
 type OversightView struct {

@@ -29,6 +29,14 @@ test: ## all tests, on SQLite and on a private PostgreSQL and Redis
 race: ## all tests under the race detector, which needs a C compiler
 	scripts/test-services go test -race -timeout $(TEST_TIMEOUT) ./...
 
+# How often the server is killed.
+KILLS := 200
+
+.PHONY: soak
+soak: ## what takes long: KILLS=200 kills under load, and every bit of a small log flipped
+	go test -count=1 -timeout 60m -v -run '^TestKill' ./cmd/corehour -args -kills $(KILLS)
+	go test -count=1 -timeout 180m -v -run '^TestDamage_FlippedBitsOfTheLog' ./exchange -args -every-bit
+
 .PHONY: check
 check: ## format, vet, staticcheck, the architecture's arrows, generated files
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt: not formatted:" $$unformatted >&2; exit 1; fi

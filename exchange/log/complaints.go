@@ -3,6 +3,8 @@ package log
 import (
 	"fmt"
 	"log/slog"
+
+	"github.com/nats-io/nats.go"
 )
 
 // complaints passes on what the embedded server warns of and fails at, and none of
@@ -23,3 +25,13 @@ func (c *complaints) Warnf(format string, v ...any) {
 func (c *complaints) Noticef(string, ...any) {}
 func (c *complaints) Debugf(string, ...any)  {}
 func (c *complaints) Tracef(string, ...any)  {}
+
+// complain passes on what the client of a server complains of, such as a message
+// that it cannot read.
+func complain(logger *slog.Logger) nats.Option {
+	return nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if logger != nil {
+			logger.Warn("the log's connection", "error", err)
+		}
+	})
+}

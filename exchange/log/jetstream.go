@@ -59,6 +59,7 @@ const (
 	startTimeout  = 30 * time.Second
 	appendTimeout = 10 * time.Second
 	fetchTimeout  = 10 * time.Second
+	lookAgain     = 250 * time.Millisecond
 	dialTimeout   = 5 * time.Second
 	// checkEvery is how often the embedded server is asked whether it can write,
 	// while an append waits.
@@ -90,11 +91,12 @@ func (l *JetStream) connect(c Config) (err error) {
 		if l.server, err = startServer(c.Dir, c.Logger); err != nil {
 			return err
 		}
-		if l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.Name("corehour")); err != nil {
+		if l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.Name("corehour"), complain(c.Logger)); err != nil {
 			return fmt.Errorf("embedded log: %w", err)
 		}
 	} else {
-		options := []nats.Option{nats.Name("corehour"), nats.MaxReconnects(-1), nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait)}
+		options := []nats.Option{nats.Name("corehour"), nats.MaxReconnects(-1), nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait),
+			complain(c.Logger)}
 		if c.OnlyThisServer {
 			options = append(options, nats.IgnoreDiscoveredServers())
 		}
@@ -239,9 +241,9 @@ func (l *JetStream) Read(ctx context.Context, from, to uint64, each func(sequenc
 	}
 	defer messages.Stop()
 	for next := from; next <= to; next++ {
-		msg, err := messages.Next(jetstream.NextMaxWait(fetchTimeout))
+		msg, err := l.next(ctx, messages, next)
 		if err != nil {
-			return unavailable(fmt.Sprintf("batch %d cannot be read", next), err)
+			return err
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
@@ -255,6 +257,23 @@ func (l *JetStream) Read(ctx context.Context, from, to uint64, each func(sequenc
 		}
 	}
 	return nil
+}
+
+// next waits for the next message. Where none comes the batch itself is asked for:
+// one whose frame is damaged is never delivered, and is named so.
+func (l *JetStream) next(ctx context.Context, messages jetstream.MessagesContext, sequence uint64) (jetstream.Msg, error) {
+	for waited := time.Duration(0); ; waited += lookAgain {
+		msg, err := messages.Next(jetstream.NextMaxWait(lookAgain))
+		if err == nil {
+			return msg, nil
+		}
+		if _, err := l.At(ctx, sequence); err != nil {
+			return nil, err
+		}
+		if waited > fetchTimeout || !errors.Is(err, nats.ErrTimeout) {
+			return nil, unavailable(fmt.Sprintf("batch %d cannot be read", sequence), err)
+		}
+	}
 }
 
 // Follow yields the batches from a sequence on as they are appended, by whomever,

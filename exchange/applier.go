@@ -14,13 +14,17 @@ import (
 func (x *Exchange) markLoop() {
 	defer close(x.toApply)
 	for first := range x.toMark {
-		batches := gathered(first, x.toMark)
-		if err := x.markAll(batches); err != nil {
-			x.fail(err)
-		}
-		for _, b := range batches {
-			x.toApply <- b
-		}
+		x.markNext(first)
+	}
+}
+
+func (x *Exchange) markNext(first appended) {
+	batches := gathered(first, x.toMark)
+	if err := x.markAll(batches); err != nil {
+		x.fail(err)
+	}
+	for _, b := range batches {
+		x.toApply <- b
 	}
 }
 
@@ -59,27 +63,32 @@ func (x *Exchange) applyLoop() {
 	defer x.projector.finish()
 	sinceSnapshot := uint64(0)
 	for next := range x.toApply {
-		if err := x.failure(); err != nil {
-			answerAll(next.pending, err)
-			continue
-		}
 		before := x.at.Commands
-		outcomes, events, err := x.applyBatch(&next)
-		if err != nil {
-			x.fail(err)
-			answerAll(next.pending, err)
-			continue
-		}
-		x.projector.feed(projection{at: next.at, events: events})
-		for i, p := range next.pending {
-			p.answer(outcomes[i])
-		}
+		x.applyNext(next)
 		if sinceSnapshot += x.at.Commands - before; sinceSnapshot >= snapshotEvery {
 			sinceSnapshot = 0
 			if err := x.snapshot(); err != nil {
 				x.cfg.Logger.Error("no snapshot was written", "error", err)
 			}
 		}
+	}
+}
+
+// applyNext applies a batch, hands its events on and answers its commands.
+func (x *Exchange) applyNext(next appended) {
+	if err := x.failure(); err != nil {
+		answerAll(next.pending, err)
+		return
+	}
+	outcomes, events, err := x.applyBatch(&next)
+	if err != nil {
+		x.fail(err)
+		answerAll(next.pending, err)
+		return
+	}
+	x.projector.feed(projection{at: next.at, events: events})
+	for i, p := range next.pending {
+		p.answer(outcomes[i])
 	}
 }
 

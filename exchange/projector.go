@@ -124,15 +124,11 @@ func (p *projector) run(ctx context.Context) {
 		case len(batches) == 0:
 			continue
 		}
-		err := p.project(ctx, batches)
+		wrote, err := p.attempt(ctx, batches)
 		switch {
-		case err == nil:
+		case wrote:
 			delay = retryProjectFrom
-			continue
-		case errors.Is(err, errPositionMoved):
-			err = p.watch(ctx)
-		}
-		if err != nil {
+		case err != nil:
 			p.logger.Error("the projection failed", "sequence", batches[0].at.Sequence, "error", err)
 			if corehour.CodeOf(err) == CodeCorrupt {
 				p.giveUp(err)
@@ -142,6 +138,15 @@ func (p *projector) run(ctx context.Context) {
 			delay = min(2*delay, retryProjectTo)
 		}
 	}
+}
+
+// attempt writes batches, or finds out how far another node has written them.
+func (p *projector) attempt(ctx context.Context, batches []projection) (wrote bool, err error) {
+	err = p.project(ctx, batches)
+	if errors.Is(err, errPositionMoved) {
+		return false, p.watch(ctx)
+	}
+	return err == nil, err
 }
 
 // giveUp ends the projection; who feeds it must not wait for it any more.

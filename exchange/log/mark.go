@@ -20,10 +20,26 @@ import (
 // The file has two slots that are written in turn, each with a checksum, so that
 // a write torn by a power cut leaves the one before it.
 type Mark struct {
-	file *os.File
+	file MarkFile
 	at   Position
 	slot int64
 }
+
+// MarkFile is what a mark is written to.
+type MarkFile interface {
+	io.ReaderAt
+	io.WriterAt
+	// Sync waits until what was written is on disk. After the first writes the
+	// file keeps its length.
+	Sync() error
+	io.Closer
+}
+
+// diskFile is a file whose length does not change any more.
+type diskFile struct{ *os.File }
+
+// Sync waits for the content alone.
+func (f diskFile) Sync() error { return syncData(f.File) }
 
 const (
 	markSlotBytes = 512 // a sector: smaller writes are not torn by most disks
@@ -50,11 +66,11 @@ func OpenMark(path string) (*Mark, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mark of the log: %w", err)
 	}
-	m := &Mark{file: file}
+	var m *Mark
 	if fresh {
-		err = m.format(path)
+		m, err = formatDurably(file)
 	} else {
-		err = m.load()
+		m, err = LoadMark(diskFile{file})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
@@ -72,25 +88,43 @@ func ReadMark(path string) (at Position, ok bool, err error) {
 		return at, false, fmt.Errorf("mark of the log: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	m := Mark{file: file}
-	if err := m.load(); err != nil {
+	m, err := LoadMark(diskFile{file})
+	if err != nil {
 		return at, false, fmt.Errorf("mark of the log, %s: %w", path, err)
 	}
 	return m.at, true, nil
 }
 
-// format writes both slots, so that later writes never make the file longer.
-func (m *Mark) format(path string) error {
+// formatDurably makes a mark that is there after a power cut, its length and its
+// name included.
+func formatDurably(file *os.File) (*Mark, error) {
+	m, err := FormatMark(diskFile{file})
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(filepath.Dir(file.Name()))
+	if err != nil {
+		return nil, err
+	}
+	return m, errors.Join(file.Sync(), dir.Sync(), dir.Close())
+}
+
+// FormatMark makes a mark that stands at no batch. It writes both slots, so that
+// later writes never make the file longer.
+func FormatMark(file MarkFile) (*Mark, error) {
+	m := &Mark{file: file}
 	for range 2 {
 		if err := m.Set(Position{}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(m.file.Sync(), dir.Sync(), dir.Close())
+	return m, nil
+}
+
+// LoadMark reads the mark that a file holds.
+func LoadMark(file MarkFile) (*Mark, error) {
+	m := &Mark{file: file}
+	return m, m.load()
 }
 
 func (m *Mark) load() error {
@@ -139,7 +173,7 @@ func (m *Mark) Set(at Position) error {
 	if _, err := m.file.WriteAt(bytes[:], next*markSlotBytes); err != nil {
 		return fmt.Errorf("mark of the log: %w", err)
 	}
-	if err := syncData(m.file); err != nil {
+	if err := m.file.Sync(); err != nil {
 		return fmt.Errorf("mark of the log: %w", err)
 	}
 	m.at, m.slot = at, next

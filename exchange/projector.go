@@ -87,6 +87,12 @@ func (p *projector) feed(next projection) {
 func (p *projector) add(next projection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if next.at.Sequence <= p.at.Sequence { // another node has written it before this one applied it
+		if next.at.Sequence == p.at.Sequence && next.at.Hash != p.at.Hash {
+			p.giveUp(writtenFromAnother(next.at.Sequence))
+		}
+		return true
+	}
 	if p.events >= MaxUnprojectedEvents && p.failure() == nil {
 		return false
 	}
@@ -264,12 +270,16 @@ func (p *projector) watch(ctx context.Context) error {
 	p.mu.Unlock()
 	for _, b := range waiting {
 		if b.at.Sequence == stored.Sequence && b.at.Hash != stored.Hash {
-			return log.Corrupt(b.at.Sequence, "the projection was written from another log")
+			return writtenFromAnother(b.at.Sequence)
 		}
 	}
 	p.movedAt = time.Now()
 	p.advance(stored)
 	return nil
+}
+
+func writtenFromAnother(sequence uint64) error {
+	return log.Corrupt(sequence, "the projection was written from another log")
 }
 
 // advance notes where the projection stands, forgets what is written, and wakes

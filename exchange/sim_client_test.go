@@ -1,0 +1,285 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"pgregory.net/rapid"
+
+	"github.com/corehour/corehour"
+)
+
+// clients are those who send commands. They keep a journal of what they have sent
+// under which name and what was answered, repeat what was not answered at any
+// node, and now and then what was.
+type clients struct {
+	sent    int // orders: commands that were thought of
+	orders  []*order
+	again   []*order   // to be sent again
+	waiting []*attempt // for an answer
+	journal []*attempt // all that were ever sent
+	bid     corehour.BidID
+}
+
+// order is a command of a client. Under a name it may be sent as often as needed.
+type order struct {
+	cmd   Command
+	named bool
+	// reply is the first answer, nil before it.
+	reply []byte
+}
+
+// attempt is one sending of it.
+type attempt struct {
+	order   *order // nil for a tick of a node
+	node    *simNode
+	pending *Pending
+	reply   []byte // nil without an answer
+}
+
+func (c *clients) begin(s *sim) {
+	for range s.traits.commands {
+		c.orders = append(c.orders, nil) // drawn when their time comes
+	}
+}
+
+// done is whether everything was sent.
+func (c *clients) done(*sim) bool { return c.sent == len(c.orders) }
+
+// act lets a client send something, or lose its patience.
+func (c *clients) act(s *sim) {
+	n := pick(s, s.nodes)
+	switch what := s.random.IntN(20); {
+	case what == 0 && len(c.waiting) > 0 && s.chance(500):
+		a := pick(s, c.waiting)
+		s.note("a client waits no longer for %T from %s", a.order.cmd, a.node.name)
+		c.unanswered(s, a)
+	case what < 6 && len(c.again) > 0:
+		if n.up {
+			c.send(s, n, take(s, &c.again))
+		}
+	case what < 8 && c.sent > 0 && !s.calm:
+		if o := c.orders[s.random.IntN(c.sent)]; o.named && o.reply != nil && n.up {
+			s.note("a client asks again")
+			c.send(s, n, o)
+		}
+	case c.sent < len(c.orders) && n.up && !s.calm:
+		o := c.draw(s, n.x.state)
+		c.orders[c.sent] = o
+		c.sent++
+		c.send(s, n, o)
+	}
+}
+
+// draw thinks of a command that mostly makes sense in a state, with the generators
+// of the property tests.
+func (c *clients) draw(s *sim, seen *State) *order {
+	cmd := rapid.Custom(func(t *rapid.T) Command { return drawCommand(t, seen) }).Example(int(s.random.Int64()))
+	o := &order{cmd: cmd}
+	if s.random.IntN(5) > 0 {
+		o.cmd, o.named = named(cmd, fmt.Sprintf("job-%d", c.sent))
+	}
+	return o
+}
+
+// named gives a command a name under which it happens once. Others have none.
+func named(cmd Command, name string) (Command, bool) {
+	switch c := cmd.(type) {
+	case PlaceOffer:
+		c.ClientID = name
+		return c, true
+	case PlaceBid:
+		c.ClientID = name
+		return c, true
+	case PlaceBidGroup:
+		c.ClientID = name
+		return c, true
+	case Deposit:
+		c.Reference = name
+		return c, true
+	case PayOut:
+		c.Reference = name
+		return c, true
+	}
+	return cmd, false
+}
+
+func (c *clients) send(s *sim, n *simNode, o *order) {
+	p, err := n.x.Enqueue(context.Background(), o.cmd)
+	if err != nil {
+		s.violate(stuck, "%s takes no command: %v", n.name, err)
+	}
+	s.note("%s: is sent %T", n.name, o.cmd)
+	a := &attempt{order: o, node: n, pending: p}
+	c.waiting = append(c.waiting, a)
+	c.journal = append(c.journal, a)
+}
+
+// tick is what a node sends itself.
+func (c *clients) tick(s *sim, n *simNode) {
+	p, err := n.x.Enqueue(context.Background(), Tick{})
+	if err != nil {
+		s.violate(stuck, "%s takes no tick: %v", n.name, err)
+	}
+	c.journal = append(c.journal, &attempt{node: n, pending: p})
+}
+
+// listen takes in the answers that are there.
+func (c *clients) listen(s *sim) {
+	for _, a := range slices.Clone(c.waiting) {
+		select {
+		case o := <-a.pending.done:
+			if o.err != nil {
+				c.unanswered(s, a)
+				continue
+			}
+			c.heard(s, a, &o.reply)
+		default:
+		}
+	}
+}
+
+func (c *clients) heard(s *sim, a *attempt, reply *Reply) {
+	c.forget(a)
+	a.reply = marshal(reply)
+	s.note("%s: answers %T %s", a.node.name, a.order.cmd, inShort(reply))
+	c.bid = max(c.bid, reply.Bid)
+	switch {
+	case !a.order.named:
+	case a.order.reply == nil:
+		a.order.reply = a.reply
+		c.again = slices.DeleteFunc(c.again, func(o *order) bool { return o == a.order })
+	case !bytes.Equal(a.order.reply, a.reply):
+		s.violate(otherAnswer, "%+v was answered %x, a repeat %x (%+v)", a.order.cmd, a.order.reply, a.reply, *reply)
+	}
+}
+
+func inShort(r *Reply) string {
+	if r.Rejected() {
+		return fmt.Sprintf("%s repeat %t", r.Code, r.Repeat)
+	}
+	return fmt.Sprintf("%s %s %s open %d fills %d repeat %t", r.Offer, r.Bid, r.Lease, r.Open, len(r.Fills), r.Repeat)
+}
+
+// unanswered is what becomes of a command that nobody answers: whoever can, sends
+// it again.
+func (c *clients) unanswered(s *sim, a *attempt) {
+	c.forget(a)
+	if a.order.named && a.order.reply == nil && (s.calm || s.random.IntN(8) > 0) {
+		c.again = append(c.again, a.order)
+	}
+}
+
+func (c *clients) forget(a *attempt) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(other *attempt) bool { return other == a })
+}
+
+// hangUp is a node that has gone: what was under way there nobody answers. An
+// answer that has been given just before arrives.
+func (c *clients) hangUp(s *sim, n *simNode) {
+	c.listen(s)
+	for _, a := range slices.Clone(c.waiting) {
+		if a.node == n {
+			c.unanswered(s, a)
+		}
+	}
+}
+
+// readers ask nodes for what is true now.
+type readers struct {
+	waiting []*reader
+	asked   int
+	heard   int
+}
+
+// reader is a read under way: of the state, or then of the tables.
+type reader struct {
+	node    *simNode
+	began   int            // step
+	floor   uint64         // what had been answered when it began: a sequence of the log
+	bid     corehour.BidID // and the newest bid of those answers
+	pending *Pending       // nil once the node is current
+	sql     bool
+	want    uint64 // that the projection must have reached
+}
+
+// act lets a reader ask a node that is there.
+func (r *readers) act(s *sim) {
+	n := pick(s, s.nodes)
+	if !n.up || s.calm || len(r.waiting) > 8 || s.without == nothing && s.random.IntN(2) == 0 {
+		return
+	}
+	r.asked++
+	reading := &reader{node: n, began: s.steps, floor: s.answered, bid: s.clients.bid, sql: s.random.IntN(3) == 0}
+	if s.traits.cluster && s.without != currencyOfReads {
+		p, err := n.x.enqueueReader(context.Background())
+		if err != nil {
+			s.violate(stuck, "%s takes no read: %v", n.name, err)
+		}
+		reading.pending = p
+		r.waiting = append(r.waiting, reading)
+		return
+	}
+	r.current(s, reading)
+}
+
+// current is the moment from which the node may answer.
+func (r *readers) current(s *sim, reading *reader) {
+	n := reading.node
+	if n.cut && n.cutSince < reading.began {
+		s.violate(staleRead, "%s answers a read though it was cut off all the time", n.name)
+	}
+	if n.x.state.lastBid < reading.bid || n.x.at.Sequence < reading.floor {
+		s.violate(staleRead, "%s reads %s at %d, but %s of %d was answered before", n.name, n.x.state.lastBid, n.x.at.Sequence,
+			reading.bid, reading.floor)
+	}
+	reading.pending = nil
+	if !reading.sql {
+		r.heard++
+		return
+	}
+	reading.want = n.x.applied.Load()
+	r.waiting = append(r.waiting, reading)
+}
+
+// listen answers the reads that can be.
+func (r *readers) listen(s *sim) {
+	waiting := r.waiting
+	r.waiting = nil
+	for _, reading := range waiting {
+		switch {
+		case reading.pending == nil:
+			if reading.node.x.projector.at.Sequence < reading.want {
+				r.waiting = append(r.waiting, reading)
+				continue
+			}
+			r.readTables(s, reading)
+		default:
+			select {
+			case o := <-reading.pending.done:
+				if o.err == nil {
+					r.current(s, reading)
+				}
+			default:
+				r.waiting = append(r.waiting, reading)
+			}
+		}
+	}
+}
+
+// readTables is a read of SQL after the projection is said to be there.
+func (r *readers) readTables(s *sim, reading *reader) {
+	at, err := s.store.inside.position(context.Background())
+	if err != nil || at.Sequence < reading.floor {
+		s.violate(staleRead, "%s reads tables of %d (%v), but %d was answered before", reading.node.name, at.Sequence, errors.Join(err),
+			reading.floor)
+	}
+	r.heard++
+}
+
+func (r *readers) hangUp(n *simNode) {
+	r.waiting = slices.DeleteFunc(r.waiting, func(reading *reader) bool { return reading.node == n })
+}

@@ -79,11 +79,25 @@ func (b *simBus) take(s *sim, events []corehour.Event) {
 		if err != nil || payload == nil {
 			s.violate(badLedger, "event %s %s: %v", e.ID(), e.Type, err)
 		}
-		b.ledger.see([]pendingEvent{{typ: e.Type, at: e.Time, subject: e.Subject, data: reflect.ValueOf(payload).Elem().Interface()}})
+		b.book(s, pendingEvent{typ: e.Type, at: e.Time, subject: e.Subject, data: reflect.ValueOf(payload).Elem().Interface()})
 		b.counts[e.Type]++
 	}
 	b.taken = max(b.taken, events[len(events)-1].Sequence)
 	s.note("consumer: has taken %d", b.taken)
+}
+
+// book writes an event into the ledger. One that comes before what it is about
+// has no place there.
+func (b *simBus) book(s *sim, e pendingEvent) {
+	defer func() {
+		if r := recover(); r != nil {
+			if found, ok := r.(*failure); ok {
+				panic(found)
+			}
+			s.violate(badLedger, "event %s of %s: %v", e.typ, e.subject, r)
+		}
+	}()
+	b.ledger.see([]pendingEvent{e})
 }
 
 // simFatal makes a test's complaint a failure of the run.

@@ -74,15 +74,50 @@ func (c *clients) act(s *sim) {
 	}
 }
 
-// draw thinks of a command that mostly makes sense in a state, with the generators
-// of the property tests.
+// draw thinks of a command. Half of them are orders that are likely to meet, or
+// take a lease one step on, so that there is something to lose; the others come
+// from the generators of the property tests, which try everything.
 func (c *clients) draw(s *sim, seen *State) *order {
-	cmd := rapid.Custom(func(t *rapid.T) Command { return drawCommand(t, seen) }).Example(int(s.random.Int64()))
+	var cmd Command
+	switch what := s.random.IntN(20); {
+	case what < 3:
+		cmd = s.likelyOffer(seen)
+	case what < 7:
+		cmd = s.likelyBid(seen)
+	case what < 10 && len(seen.leases) > 0:
+		cmd = drawn(s, func(t *rapid.T) Command { return drawWork(t, seen) })
+	default:
+		cmd = drawn(s, func(t *rapid.T) Command { return drawCommand(t, seen) })
+	}
 	o := &order{cmd: cmd}
 	if s.random.IntN(5) > 0 {
 		o.cmd, o.named = named(cmd, fmt.Sprintf("job-%d", c.sent))
 	}
 	return o
+}
+
+func drawn(s *sim, draw func(t *rapid.T) Command) Command {
+	return rapid.Custom(draw).Example(int(s.random.Int64()))
+}
+
+var simAccounts = []corehour.AccountID{"a", "b", "c", "d"}
+
+func (s *sim) likelyOffer(seen *State) Command {
+	from := seen.startable()
+	return PlaceOffer{
+		Product: "cpu", Provider: pick(s, simAccounts[:2]), Region: "r1", Units: corehour.Units(4 + s.random.IntN(12)), From: from,
+		To: from.Add(corehour.Minutes(120 + s.random.IntN(600))), Price: corehour.Price(1+s.random.IntN(20)) * corehour.Tick,
+		SLA: corehour.SLAStandard,
+	}
+}
+
+func (s *sim) likelyBid(seen *State) Command {
+	from := seen.startable()
+	return PlaceBid{
+		Product: "cpu", Consumer: pick(s, simAccounts[2:]), Units: corehour.Units(1 + s.random.IntN(8)),
+		Duration: corehour.Minutes(5 + s.random.IntN(40)), EarliestStart: from, LatestEnd: from.Add(corehour.Minutes(100 + s.random.IntN(400))),
+		Limit: corehour.Price(10+s.random.IntN(30)) * corehour.Tick,
+	}
 }
 
 // named gives a command a name under which it happens once. Others have none.
@@ -206,8 +241,9 @@ type reader struct {
 	want    uint64 // that the projection must have reached
 }
 
-// act lets a reader ask a node that is there.
+// act lets a reader ask a node that is there, and answers those that wait.
 func (r *readers) act(s *sim) {
+	r.listen(s)
 	n := pick(s, s.nodes)
 	if !n.up || s.calm || len(r.waiting) > 8 || s.without == nothing && s.random.IntN(2) == 0 {
 		return

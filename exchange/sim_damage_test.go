@@ -48,7 +48,7 @@ func (s *sim) loseTheEnd() {
 	n := pick(s, s.nodes)
 	most, least := uint64(len(s.log.batches)), uint64(1)
 	if n.answered > projected.Sequence { // the mark alone knows of some
-		most, least = n.answered, max(1, projected.Sequence)
+		most, least = min(most, n.answered), max(1, projected.Sequence)
 	}
 	if most <= least {
 		return

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -59,7 +60,7 @@ func (n *simNode) start() {
 	x, err := n.open(simLink{n})
 	if err != nil {
 		n.s.note("%s: did not start: %v", n.name, err)
-		if corehour.KindOf(err) != corehour.KindUnavailable {
+		if !errors.Is(err, errSimulated) {
 			n.s.violate(refusedToRun, "%s: %v", n.name, err)
 		}
 		return
@@ -205,7 +206,6 @@ func (n *simNode) project() {
 	wrote, err := p.attempt(context.Background(), batches)
 	n.s.note("%s: projects %d to %d: %t %v", n.name, batches[0].at.Sequence, batches[len(batches)-1].at.Sequence, wrote, err)
 	n.checkProjection(err)
-	n.s.readers.listen(n.s)
 }
 
 func (n *simNode) checkProjection(err error) {

@@ -104,7 +104,7 @@ func (t *simTables) change(r *rowChanges) {
 		for _, row := range table.rows {
 			id := uint64(row[0].(int64))
 			if table.into[id] != nil {
-				panic(fmt.Sprintf("row %d is inserted twice", id))
+				panic(&failure{badProjection, fmt.Sprintf("row %d is inserted twice", id)})
 			}
 			table.into[id] = slices.Clone(row)
 		}

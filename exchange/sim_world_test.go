@@ -107,8 +107,8 @@ func (s *sim) drawTraits() traits {
 		return s.random.IntN(most + 1)
 	}
 	return traits{
-		cluster: s.random.IntN(4) > 0, lost: some(150), doubled: some(150), slow: 5 + some(100), crash: some(150), powerCut: some(150),
-		partition: some(200), clockJump: some(300), snapshot: some(500), database: some(300), disk: some(40), damage: some(600),
+		cluster: s.random.IntN(4) > 0, lost: some(150), doubled: some(150), slow: 5 + some(100), crash: some(600), powerCut: some(500),
+		partition: some(600), clockJump: some(300), snapshot: some(500), database: some(300), disk: some(40), damage: some(600),
 		commands: 30 + s.random.IntN(60), lag: s.random.IntN(4),
 	}
 }
@@ -195,7 +195,7 @@ func (s *sim) begin() {
 // step lets one thing happen.
 func (s *sim) step() {
 	s.steps++
-	s.now += corehour.Instant(s.random.Int64N(int64(4 * corehour.MicrosPerSecond)))
+	s.now += corehour.Instant(s.random.Int64N(int64(6 * corehour.MicrosPerSecond)))
 	switch what := s.random.IntN(100); {
 	case what < 12:
 		s.clients.act(s)
@@ -207,7 +207,7 @@ func (s *sim) step() {
 		s.bus.act(s)
 	case what < 50:
 		s.readers.act(s)
-	case what < 98:
+	case what < 97:
 		pick(s, s.nodes).act()
 	default:
 		s.misfortune()
@@ -222,7 +222,7 @@ func (s *sim) misfortune() {
 	n := pick(s, s.nodes)
 	switch s.random.IntN(6) {
 	case 0:
-		if n.up && s.chance(2*s.traits.crash) {
+		if n.up && s.chance(s.traits.crash) {
 			n.crash()
 		}
 	case 1:
@@ -236,7 +236,7 @@ func (s *sim) misfortune() {
 	case 3:
 		if n.cut {
 			n.reconnect()
-		} else if s.traits.cluster && s.chance(3*s.traits.partition) {
+		} else if s.traits.cluster && s.chance(s.traits.partition) {
 			n.disconnect()
 		}
 	case 4:

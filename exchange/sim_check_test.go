@@ -18,6 +18,7 @@ type truth struct {
 	tables  *simTables
 	entries map[entryKey][][]byte // replies by what was appended
 	states  map[uint64]Hash       // at sequences that are asked for
+	glances []glance              // after each batch
 }
 
 // entryKey is what a command is in the log.
@@ -40,6 +41,7 @@ func (s *sim) checkAll() {
 	t := s.replay(wanted)
 	s.checkNodes(t)
 	s.checkJournal(t)
+	s.checkReads(t)
 	s.checkProjected(t)
 	s.checkLedger(t)
 	s.checkRestart(t)
@@ -47,7 +49,7 @@ func (s *sim) checkAll() {
 
 func (s *sim) replay(wanted map[uint64]bool) *truth {
 	t := &truth{state: NewState(), tables: newSimTables(), entries: make(map[entryKey][][]byte), states: make(map[uint64]Hash)}
-	seen := newWitness(simFatal{s, brokenInvarint})
+	witness := newWitness(simFatal{s, brokenInvariant})
 	for i, payload := range s.log.batches {
 		batch, after, err := t.at.Follow(uint64(i+1), payload)
 		if err != nil {
@@ -62,11 +64,11 @@ func (s *sim) replay(wanted map[uint64]bool) *truth {
 			}
 			reply := t.state.apply(e.At, cmd, e.Body)
 			t.entries[keyOfEntry(e)] = append(t.entries[keyOfEntry(e)], marshal(&reply))
-			seen.see(t.state.events)
+			witness.see(t.state.events)
 			for _, made := range t.state.events {
 				event, err := corehour.NewEvent(made.typ, made.at, made.subject, made.data)
 				if err != nil {
-					s.violate(brokenInvarint, "%v", err)
+					s.violate(brokenInvariant, "%v", err)
 				}
 				events = append(events, event)
 				rows.note(made)
@@ -76,15 +78,16 @@ func (s *sim) replay(wanted map[uint64]bool) *truth {
 			s.violate(badProjection, "%v", err)
 		}
 		t.at = after
+		t.glances = append(t.glances, glanceAt(t.state))
 		if i%8 == 0 {
-			checkInvariants(simFatal{s, brokenInvarint}, t.state)
+			checkInvariants(simFatal{s, brokenInvariant}, t.state)
 		}
 		if wanted[t.at.Sequence] {
 			t.states[t.at.Sequence] = t.state.Hash()
 		}
 	}
-	checkInvariants(simFatal{s, brokenInvarint}, t.state)
-	seen.compare(t.state)
+	checkInvariants(simFatal{s, brokenInvariant}, t.state)
+	witness.compare(t.state)
 	return t
 }
 
@@ -139,6 +142,15 @@ func (s *sim) checkJournal(t *truth) {
 	}
 	if entries != known {
 		s.violate(twice, "the log has %d commands, %d of them were sent", entries, known)
+	}
+}
+
+// checkReads: what readers were shown was true at one point of the log.
+func (s *sim) checkReads(t *truth) {
+	for _, r := range s.readers.heard {
+		if want := t.glances[r.sequence-1]; r.glance != want {
+			s.violate(staleRead, "a reader was shown %+v at %d, the log makes %+v", r.glance, r.sequence, want)
+		}
 	}
 }
 

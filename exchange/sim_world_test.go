@@ -77,24 +77,25 @@ func (f *failure) Error() string { return f.kind + ": " + f.text }
 
 // The kinds of failures.
 const (
-	refusedToRun   = "a node refuses a good log"
-	lostAnswer     = "an answered command is lost"
-	twice          = "a command happened twice"
-	otherAnswer    = "a repeat is answered differently"
-	diverged       = "states diverge"
-	badProjection  = "the projection is not what the log says"
-	badLedger      = "the consumer's ledger is not what the log says"
-	staleRead      = "a read is stale"
-	unnoticed      = "damage of the log goes unnoticed"
-	stuck          = "work does not come to an end"
-	brokenInvarint = "an invariant does not hold"
-	panicked       = "panic"
+	refusedToRun    = "a node refuses a good log"
+	lostAnswer      = "an answered command is lost"
+	twice           = "a command happened twice"
+	otherAnswer     = "a repeat is answered differently"
+	diverged        = "states diverge"
+	badProjection   = "the projection is not what the log says"
+	badLedger       = "the consumer's ledger is not what the log says"
+	staleRead       = "a read is stale"
+	unnoticed       = "damage of the log goes unnoticed"
+	stuck           = "work does not come to an end"
+	brokenInvariant = "an invariant does not hold"
+	panicked        = "panic"
 )
 
-func newSim(seed uint64, without protection) *sim {
+func newSim(seed uint64, without protection, tables projectedStore) *sim {
 	s := &sim{seed: seed, random: rand.New(rand.NewPCG(seed, 0x636f7265686f7572)), without: without}
 	s.now = corehour.InstantOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
 	s.traits = s.drawTraits()
+	s.store = &flakyStore{s: s, inside: tables}
 	s.note("seed %d: %+v", seed, s.traits)
 	return s
 }

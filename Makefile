@@ -29,6 +29,10 @@ test: ## all tests, on SQLite and on a private PostgreSQL and Redis
 race: ## all tests under the race detector, which needs a C compiler
 	scripts/test-services go test -race -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: simulate
+simulate: ## the core on simulated I/O, crashes and power cuts included; SEEDS=10000, FROM=1
+	COREHOUR_SIM_SEEDS=$(SEEDS) COREHOUR_SIM_FROM=$(FROM) go test -count=1 -v -timeout 24h -run '^TestSimulation$$' ./exchange
+
 .PHONY: check
 check: ## format, vet, staticcheck, the architecture's arrows, generated files
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt: not formatted:" $$unformatted >&2; exit 1; fi
@@ -43,6 +47,9 @@ bench: ## benchmarks; BENCH=regexp chooses, BENCHTIME=5s runs longer
 
 # A value adds the books of 4 million orders to the tables.
 LARGE :=
+# How many seeds of the simulation, and the first of them.
+SEEDS := 10000
+FROM := 1
 
 .PHONY: book-table
 book-table: ## the tables of docs/performance.md for the order book, W1 to W6; LARGE=1 adds 4M orders

@@ -44,6 +44,8 @@ func (f diskFile) Sync() error { return syncData(f.File) }
 const (
 	markSlotBytes = 512 // a sector: smaller writes are not torn by most disks
 	markVersion   = 1
+
+	unfinishedMark = ".new" // ends the name of a mark that is being made
 )
 
 // markSlot is what a slot says, after its checksum and length.
@@ -57,21 +59,31 @@ var ErrMark = errors.New("both slots are damaged")
 
 // OpenMark opens a node's mark, or makes one that stands at no batch.
 func OpenMark(path string) (*Mark, error) {
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("mark of the log: %w", err)
+	file, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return createMark(path)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("mark of the log: %w", err)
 	}
-	var m *Mark
-	if fresh {
-		m, err = formatDurably(file)
-	} else {
-		m, err = LoadMark(diskFile{file})
+	m, err := LoadMark(diskFile{file})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
 	}
+	return m, nil
+}
+
+// createMark makes a mark under another name and renames it, so that it is there
+// whole, or not at all where the power went meanwhile.
+func createMark(path string) (*Mark, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	file, err := os.OpenFile(path+unfinishedMark, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	m, err := formatDurably(file, path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
 	}
@@ -95,18 +107,19 @@ func ReadMark(path string) (at Position, ok bool, err error) {
 	return m.at, true, nil
 }
 
-// formatDurably makes a mark that is there after a power cut, its length and its
-// name included.
-func formatDurably(file *os.File) (*Mark, error) {
+func formatDurably(file *os.File, path string) (*Mark, error) {
 	m, err := FormatMark(diskFile{file})
+	if err = errors.Join(err, file.Sync()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.Open(filepath.Dir(file.Name()))
-	if err != nil {
-		return nil, err
-	}
-	return m, errors.Join(file.Sync(), dir.Sync(), dir.Close())
+	return m, errors.Join(dir.Sync(), dir.Close())
 }
 
 // FormatMark makes a mark that stands at no batch. It writes both slots, so that

@@ -143,6 +143,9 @@ func (l simLink) Append(payload []byte, previous uint64, done func(error)) {
 }
 
 func (l simLink) Bounds(context.Context) (first, last uint64, err error) {
+	if !l.n.up { // others append and project between the two questions of a recovery
+		l.n.s.meanwhile()
+	}
 	if l.n.unreachable() {
 		return 0, 0, cutOff()
 	}

@@ -27,6 +27,8 @@ type simNode struct {
 	next     uint64 // of the log, that is delivered next
 	answered uint64 // the newest sequence of which it answered a command
 
+	projecting bool // a transaction is under way
+
 	cut      bool
 	cutSince int // step
 }
@@ -193,6 +195,11 @@ func (n *simNode) apply() {
 // project writes what has been applied, or watches another node do it. That it
 // takes over only after a second is a courtesy, so here it does at any time.
 func (n *simNode) project() {
+	if n.projecting {
+		return
+	}
+	n.projecting = true
+	defer func() { n.projecting = false }()
 	p := n.x.projector
 	if p.watching && n.s.random.IntN(4) > 0 {
 		n.checkProjection(p.watch(context.Background()))

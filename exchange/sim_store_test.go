@@ -46,7 +46,9 @@ func (f *flakyStore) write(ctx context.Context, from, to log.Position, events []
 		}
 		from = at
 	}
+	f.s.meanwhile()
 	err := f.inside.write(ctx, from, to, events, rows)
+	f.s.meanwhile()
 	if err == nil && f.s.chance(f.s.traits.database/2) {
 		return unavailable("the commit was not acknowledged", errSimulated)
 	}

@@ -25,7 +25,7 @@ type sim struct {
 	now   corehour.Instant // the true time; each node's clock is off from it
 	steps int
 	calm  bool // nothing goes wrong any more, all that is under way comes to its end
-	depth int  // of things that happen while a node reads the log in its recovery
+	depth int  // of things that happen meanwhile
 
 	log      simLog
 	net      []*message
@@ -218,7 +218,7 @@ func (s *sim) step() {
 // misfortune is what happens to machines and cables.
 func (s *sim) misfortune() {
 	if s.depth > 0 {
-		return // whoever reads the log would have to be stopped in the middle
+		return // whoever is in the middle of something would have to be stopped there
 	}
 	n := pick(s, s.nodes)
 	switch s.random.IntN(6) {
@@ -261,7 +261,8 @@ func (s *sim) cutAllPower() {
 	s.log.cutPower(s)
 }
 
-// meanwhile lets things happen while a node is in the middle of its recovery.
+// meanwhile lets things happen while a node is in the middle of its recovery, or of
+// a transaction.
 func (s *sim) meanwhile() {
 	if s.depth > 0 || !s.chance(150) {
 		return

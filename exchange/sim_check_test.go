@@ -64,6 +64,7 @@ func (s *sim) replay(wanted map[uint64]bool) *truth {
 			}
 			reply := t.state.apply(e.At, cmd, e.Body)
 			t.entries[keyOfEntry(e)] = append(t.entries[keyOfEntry(e)], marshal(&reply))
+			checkInvariants(simFatal{s, brokenInvariant}, t.state)
 			witness.see(t.state.events)
 			for _, made := range t.state.events {
 				event, err := corehour.NewEvent(made.typ, made.at, made.subject, made.data)
@@ -79,14 +80,10 @@ func (s *sim) replay(wanted map[uint64]bool) *truth {
 		}
 		t.at = after
 		t.glances = append(t.glances, glanceAt(t.state))
-		if i%8 == 0 {
-			checkInvariants(simFatal{s, brokenInvariant}, t.state)
-		}
 		if wanted[t.at.Sequence] {
 			t.states[t.at.Sequence] = t.state.Hash()
 		}
 	}
-	checkInvariants(simFatal{s, brokenInvariant}, t.state)
 	witness.compare(t.state)
 	return t
 }

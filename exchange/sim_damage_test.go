@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +71,8 @@ func (s *sim) mustRefuse(n *simNode, err error, from uint64) {
 	if err == nil {
 		s.violate(unnoticed, "%s runs on a log that is damaged from %d on", n.name, from)
 	}
-	if corehour.KindOf(err) == corehour.KindUnavailable {
-		return // it does not run either
+	if errors.Is(err, errSimulated) {
+		return // its disk or the database has failed, so it does not run either
 	}
 	var named uint64
 	_, text, found := strings.Cut(err.Error(), "log sequence ")

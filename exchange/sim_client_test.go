@@ -15,8 +15,7 @@ import (
 // under which name and what was answered, repeat what was not answered at any
 // node, and now and then what was.
 type clients struct {
-	sent    int // orders: commands that were thought of
-	orders  []*order
+	orders  []*order // commands that were thought of and sent
 	again   []*order   // to be sent again
 	waiting []*attempt // for an answer
 	journal []*attempt // all that were ever sent
@@ -39,15 +38,6 @@ type attempt struct {
 	reply   []byte // nil without an answer
 }
 
-func (c *clients) begin(s *sim) {
-	for range s.traits.commands {
-		c.orders = append(c.orders, nil) // drawn when their time comes
-	}
-}
-
-// done is whether everything was sent.
-func (c *clients) done(*sim) bool { return c.sent == len(c.orders) }
-
 // act lets a client send something, or lose its patience.
 func (c *clients) act(s *sim) {
 	n := pick(s, s.nodes)
@@ -60,15 +50,14 @@ func (c *clients) act(s *sim) {
 		if n.up {
 			c.send(s, n, take(s, &c.again))
 		}
-	case what < 8 && c.sent > 0 && !s.calm:
-		if o := c.orders[s.random.IntN(c.sent)]; o.named && o.reply != nil && n.up {
+	case what < 8 && len(c.orders) > 0 && !s.calm:
+		if o := pick(s, c.orders); o.named && o.reply != nil && n.up {
 			s.note("a client asks again")
 			c.send(s, n, o)
 		}
-	case c.sent < len(c.orders) && n.up && !s.calm:
+	case len(c.orders) < s.traits.commands && n.up && !s.calm:
 		o := c.draw(s, n.x.state)
-		c.orders[c.sent] = o
-		c.sent++
+		c.orders = append(c.orders, o)
 		c.send(s, n, o)
 	}
 }
@@ -90,7 +79,7 @@ func (c *clients) draw(s *sim, seen *State) *order {
 	}
 	o := &order{cmd: cmd}
 	if s.random.IntN(5) > 0 {
-		o.cmd, o.named = named(cmd, fmt.Sprintf("job-%d", c.sent))
+		o.cmd, o.named = named(cmd, fmt.Sprintf("job-%d", len(c.orders)))
 	}
 	return o
 }

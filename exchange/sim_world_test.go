@@ -91,6 +91,14 @@ const (
 	panicked        = "panic"
 )
 
+const (
+	// simMostSteps bounds the part of a run in which things go wrong, where nodes are
+	// down so much that the clients cannot send all that they want.
+	simMostSteps = 12_000
+	// simMostRest bounds how long it may take until nothing is under way any more.
+	simMostRest = 100_000
+)
+
 func newSim(seed uint64, without protection, tables projectedStore) *sim {
 	s := &sim{seed: seed, random: rand.New(rand.NewPCG(seed, 0x636f7265686f7572)), without: without}
 	s.now = corehour.InstantOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -114,7 +122,7 @@ func (s *sim) drawTraits() traits {
 	}
 }
 
-// Violate ends the run.
+// violate ends the run.
 func (s *sim) violate(kind, format string, args ...any) {
 	panic(&failure{kind: kind, text: fmt.Sprintf(format, args...)})
 }
@@ -163,7 +171,7 @@ func (s *sim) run() (found *failure) {
 		}
 	}()
 	s.begin()
-	for most := 12_000; !s.clients.done(s) && s.steps < most; {
+	for len(s.clients.orders) < s.traits.commands && s.steps < simMostSteps {
 		s.step()
 	}
 	s.comeToRest()
@@ -181,7 +189,6 @@ func (s *sim) begin() {
 	}
 	payload, _ := log.Position{}.Encode("market", entries)
 	s.log.batches, s.log.synced = [][]byte{payload}, 1
-	s.clients.begin(s)
 	nodes := 1
 	if s.traits.cluster {
 		nodes = 3
@@ -281,10 +288,7 @@ func (s *sim) comeToRest() {
 	for _, n := range s.nodes {
 		n.reconnect()
 	}
-	for tries := 0; ; tries++ {
-		if tries == 4000 {
-			s.violate(stuck, "%s", s.unfinished())
-		}
+	for end := s.steps + simMostRest; s.steps < end; {
 		for range 25 {
 			s.step()
 		}
@@ -292,6 +296,7 @@ func (s *sim) comeToRest() {
 			return
 		}
 	}
+	s.violate(stuck, "%s", s.unfinished())
 }
 
 // unfinished names what has not come to its end; empty is nothing.

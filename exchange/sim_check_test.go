@@ -17,6 +17,7 @@ type truth struct {
 	at      log.Position
 	tables  *simTables
 	entries map[entryKey][][]byte // replies by what was appended
+	places  map[entryKey]int      // how many commands came before
 	states  map[uint64]Hash       // at sequences that are asked for
 	glances []glance              // after each batch
 }
@@ -48,7 +49,7 @@ func (s *sim) checkAll() {
 }
 
 func (s *sim) replay(wanted map[uint64]bool) *truth {
-	t := &truth{state: NewState(), tables: newSimTables(), entries: make(map[entryKey][][]byte), states: make(map[uint64]Hash)}
+	t := &truth{state: NewState(), tables: newSimTables(), entries: make(map[entryKey][][]byte), places: make(map[entryKey]int), states: make(map[uint64]Hash)}
 	witness := newWitness(simFatal{s, brokenInvariant})
 	for i, payload := range s.log.batches {
 		batch, after, err := t.at.Follow(uint64(i+1), payload)
@@ -57,13 +58,15 @@ func (s *sim) replay(wanted map[uint64]bool) *truth {
 		}
 		var events []corehour.Event
 		rows := newRowChanges()
-		for _, e := range batch.Entries {
+		for j, e := range batch.Entries {
 			cmd, err := decodeCommand(Kind(e.Kind), e.Body)
 			if err != nil {
 				s.violate(diverged, "the log does not decode: %v", err)
 			}
 			reply := t.state.apply(e.At, cmd, e.Body)
-			t.entries[keyOfEntry(e)] = append(t.entries[keyOfEntry(e)], marshal(&reply))
+			key := keyOfEntry(e)
+			t.places[key] = int(t.at.Commands) + j
+			t.entries[key] = append(t.entries[key], marshal(&reply))
 			checkInvariants(simFatal{s, brokenInvariant}, t.state)
 			witness.see(t.state.events)
 			for _, made := range t.state.events {
@@ -139,6 +142,26 @@ func (s *sim) checkJournal(t *truth) {
 	}
 	if entries != known {
 		s.violate(twice, "the log has %d commands, %d of them were sent", entries, known)
+	}
+	s.checkOrder(t, sent)
+}
+
+// checkOrder: what one node took in one after another stands in the log like that.
+func (s *sim) checkOrder(t *truth, sent map[entryKey]int) {
+	type life struct {
+		node  *simNode
+		epoch int
+	}
+	newest := make(map[life]int)
+	for _, a := range s.clients.journal {
+		key, of := keyOfEntry(a.pending.entry), life{a.node, a.epoch}
+		if len(t.entries[key]) == 0 || sent[key] > 1 {
+			continue // not there, or it cannot be told from another one
+		}
+		if t.places[key] < newest[of] {
+			s.violate(reordered, "%+v of %s stands before what was sent before it", a.pending.cmd, a.node.name)
+		}
+		newest[of] = t.places[key]
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // under which name and what was answered, repeat what was not answered at any
 // node, and now and then what was.
 type clients struct {
-	orders  []*order // commands that were thought of and sent
+	orders  []*order   // commands that were thought of and sent
 	again   []*order   // to be sent again
 	waiting []*attempt // for an answer
 	journal []*attempt // all that were ever sent
@@ -34,6 +34,7 @@ type order struct {
 type attempt struct {
 	order   *order // nil for a tick of a node
 	node    *simNode
+	epoch   int // of the node
 	pending *Pending
 	reply   []byte // nil without an answer
 }
@@ -136,7 +137,7 @@ func (c *clients) send(s *sim, n *simNode, o *order) {
 		s.violate(stuck, "%s takes no command: %v", n.name, err)
 	}
 	s.note("%s: is sent %T", n.name, o.cmd)
-	a := &attempt{order: o, node: n, pending: p}
+	a := &attempt{order: o, node: n, epoch: n.epoch, pending: p}
 	c.waiting = append(c.waiting, a)
 	c.journal = append(c.journal, a)
 }
@@ -147,7 +148,7 @@ func (c *clients) tick(s *sim, n *simNode) {
 	if err != nil {
 		s.violate(stuck, "%s takes no tick: %v", n.name, err)
 	}
-	c.journal = append(c.journal, &attempt{node: n, pending: p})
+	c.journal = append(c.journal, &attempt{node: n, epoch: n.epoch, pending: p})
 }
 
 // listen takes in the answers that are there.

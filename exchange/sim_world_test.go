@@ -81,6 +81,7 @@ const (
 	lostAnswer      = "an answered command is lost"
 	twice           = "a command happened twice"
 	otherAnswer     = "a repeat is answered differently"
+	reordered       = "a node's commands are out of order"
 	diverged        = "states diverge"
 	badProjection   = "the projection is not what the log says"
 	badLedger       = "the consumer's ledger is not what the log says"

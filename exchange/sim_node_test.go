@@ -19,6 +19,7 @@ type simNode struct {
 	file      *simFile
 	snapshots *simSnapshots
 	offset    corehour.Instant // of its clock
+	drift     corehour.Instant // and how many thousandths it is too fast
 
 	up       bool
 	epoch    int // counts its starts
@@ -38,11 +39,16 @@ type simNode struct {
 const simBuffer = 1 << 10
 
 func newSimNode(s *sim, i int) *simNode {
-	return &simNode{s: s, name: fmt.Sprintf("node-%d", i+1), file: newSimFile(s), snapshots: &simSnapshots{s: s}}
+	return &simNode{
+		s: s, name: fmt.Sprintf("node-%d", i+1), file: newSimFile(s), snapshots: &simSnapshots{s: s},
+		drift: corehour.Instant(s.random.IntN(41)) - 20,
+	}
 }
 
 // Now is the node's clock.
-func (n *simNode) Now() time.Time { return time.UnixMicro(int64(n.s.now + n.offset)) }
+func (n *simNode) Now() time.Time {
+	return time.UnixMicro(int64(n.s.now + n.offset + (n.s.now-n.s.began)*n.drift/1000))
+}
 
 func (n *simNode) config() Config {
 	c := Config{

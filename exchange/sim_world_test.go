@@ -23,6 +23,7 @@ type sim struct {
 	traits  traits
 
 	now   corehour.Instant // the true time; each node's clock is off from it
+	began corehour.Instant
 	steps int
 	calm  bool // nothing goes wrong any more, all that is under way comes to its end
 	depth int  // of things that happen meanwhile
@@ -103,6 +104,7 @@ const (
 func newSim(seed uint64, without protection, tables projectedStore) *sim {
 	s := &sim{seed: seed, random: rand.New(rand.NewPCG(seed, 0x636f7265686f7572)), without: without}
 	s.now = corehour.InstantOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	s.began = s.now
 	s.traits = s.drawTraits()
 	s.store = &flakyStore{s: s, inside: tables}
 	s.note("seed %d: %+v", seed, s.traits)

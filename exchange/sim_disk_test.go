@@ -123,6 +123,9 @@ func (d *simSnapshots) cutPower() {
 		return
 	}
 	last := &d.entries[len(d.entries)-1]
+	if len(last.content) == 0 {
+		return // torn before
+	}
 	switch d.s.random.IntN(3) {
 	case 0:
 		last.content = last.content[:d.s.random.IntN(len(last.content))]

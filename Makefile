@@ -37,6 +37,10 @@ soak: ## what takes long: KILLS=200 kills under load, and every bit of a small l
 	go test -count=1 -timeout 60m -v -run '^TestKill' ./cmd/corehour -args -kills $(KILLS)
 	go test -count=1 -timeout 180m -v -run '^TestDamage_FlippedBitsOfTheLog' ./exchange -args -every-bit
 
+.PHONY: simulate
+simulate: ## the core on simulated I/O, crashes and power cuts included; SEEDS=10000, FROM=1
+	COREHOUR_SIM_SEEDS=$(SEEDS) COREHOUR_SIM_FROM=$(FROM) go test -count=1 -v -timeout 24h -run '^TestSimulation$$' ./exchange
+
 .PHONY: check
 check: ## format, vet, staticcheck, the architecture's arrows, generated files
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "gofmt: not formatted:" $$unformatted >&2; exit 1; fi
@@ -59,6 +63,9 @@ bench-json: ## corehour bench as JSON, beside a private PostgreSQL that syncs; B
 
 # A value adds the books of 4 million orders to the tables.
 LARGE :=
+# How many seeds of the simulation, and the first of them.
+SEEDS := 10000
+FROM := 1
 
 .PHONY: book-table
 book-table: ## the tables of docs/performance.md for the order book, W1 to W6; LARGE=1 adds 4M orders

@@ -14,13 +14,17 @@ import (
 func (x *Exchange) markLoop() {
 	defer close(x.toApply)
 	for first := range x.toMark {
-		batches := gathered(first, x.toMark)
-		if err := x.markAll(batches); err != nil {
-			x.fail(err)
-		}
-		for _, b := range batches {
-			x.toApply <- b
-		}
+		x.markNext(first)
+	}
+}
+
+func (x *Exchange) markNext(first appended) {
+	batches := gathered(first, x.toMark)
+	if err := x.markAll(batches); err != nil {
+		x.fail(err)
+	}
+	for _, b := range batches {
+		x.toApply <- b
 	}
 }
 
@@ -65,24 +69,29 @@ func (x *Exchange) applyLoop() {
 	defer x.projector.finish()
 	snapshotAt := x.at.Commands
 	for next := range x.toApply {
-		if err := x.failure(); err != nil {
-			answerAll(next.pending, err)
-			continue
-		}
-		outcomes, events, err := x.applyBatch(&next)
-		if err != nil {
-			x.fail(err)
-			answerAll(next.pending, err)
-			continue
-		}
-		x.projector.feed(projection{at: next.at, events: events})
-		for i, p := range next.pending {
-			p.answer(outcomes[i])
-		}
+		x.applyNext(next)
 		if x.at.Commands-snapshotAt >= x.cfg.SnapshotEvery {
 			snapshotAt = x.at.Commands
 			wake(x.snapshotDue)
 		}
+	}
+}
+
+// applyNext applies a batch, hands its events on and answers its commands.
+func (x *Exchange) applyNext(next appended) {
+	if err := x.failure(); err != nil {
+		answerAll(next.pending, err)
+		return
+	}
+	outcomes, events, err := x.applyBatch(&next)
+	if err != nil {
+		x.fail(err)
+		answerAll(next.pending, err)
+		return
+	}
+	x.projector.feed(projection{at: next.at, events: events})
+	for i, p := range next.pending {
+		p.answer(outcomes[i])
 	}
 }
 

@@ -109,6 +109,11 @@ type Exchange struct {
 
 	snapshotDue chan struct{}
 
+	// What keeps a node right where the log is wrong or a client repeats itself. The
+	// simulation takes one out at a time, to prove that it would notice.
+	chain     chainCheck
+	forgetful bool // its state answers a repeat like a new command
+
 	draining chan struct{} // closed when no more commands are taken
 	admit    sync.RWMutex  // held for reading while a command enters the queue
 	closed   bool
@@ -165,6 +170,10 @@ type commandLog interface {
 	Close()
 }
 
+// chainCheck reads a message of the log and checks that it is the batch that
+// follows a position: log.Position.Follow.
+type chainCheck func(at log.Position, sequence uint64, payload []byte) (log.Batch, log.Position, error)
+
 // Pending is a command on its way. One without a command is a reader that waits
 // for the end of the log.
 type Pending struct {
@@ -204,8 +213,8 @@ func newExchange(c Config, d disk) *Exchange {
 		cfg: c, disk: d, questions: newTurns(), queue: make(chan *Pending, MaxQueuedCommands),
 		acks: make(chan ack), deliveries: make(chan delivery, stagedBatches),
 		toMark: make(chan appended, stagedBatches), toApply: make(chan appended, stagedBatches),
-		draining: make(chan struct{}), broken: make(chan struct{}),
-		snapshotDue: make(chan struct{}, 1),
+		draining: make(chan struct{}), broken: make(chan struct{}), snapshotDue: make(chan struct{}, 1),
+		chain: log.Position.Follow,
 	}
 }
 

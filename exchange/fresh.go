@@ -22,8 +22,8 @@ func (x *Exchange) current(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ReadWithin)
 	defer cancel()
-	p := &Pending{done: make(chan outcome, 1)}
-	if err := x.enqueue(ctx, p); err != nil {
+	p, err := x.enqueueReader(ctx)
+	if err != nil {
 		return err
 	}
 	select {
@@ -32,6 +32,12 @@ func (x *Exchange) current(ctx context.Context) error {
 	case <-ctx.Done():
 		return unavailable("this node does not hear from the log", ctx.Err())
 	}
+}
+
+// enqueueReader lets a reader wait for the end of the log.
+func (x *Exchange) enqueueReader(ctx context.Context) (*Pending, error) {
+	p := &Pending{done: make(chan outcome, 1)}
+	return p, x.enqueue(ctx, p)
 }
 
 // read lets a question see the state when this node is current.

@@ -49,7 +49,7 @@ func (s *State) keyOf(cmd Command) (keptKey, bool) {
 // it is the same command, a conflict if it is another one.
 func (s *State) recall(key keptKey, body []byte) (Reply, bool) {
 	kept, ok := s.kept[key]
-	if !ok {
+	if !ok || s.forgetful {
 		return Reply{}, false
 	}
 	if kept.body != sha256.Sum256(body) {

@@ -54,7 +54,9 @@ func checkInvariants(t fataler, s *State) {
 		if o == nil || l.status.Over() {
 			continue
 		}
-		for m := l.Start; m < min(l.End, l.Start+10_000); m++ {
+		// The minute that has begun was sold under the terms of then.
+		from := max(l.Start, s.startable())
+		for m := from; m < min(l.End, from+10_000); m++ {
 			if sold[minute{o.ID, m}] += l.Units; sold[minute{o.ID, m}] > o.Units {
 				t.Fatalf("%s is oversold at %s", o.ID, m)
 			}

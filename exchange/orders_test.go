@@ -82,3 +82,26 @@ func TestState_RegionThatOpensLaterReachesWaitingBids(t *testing.T) {
 		t.Fatalf("%+v", reply)
 	}
 }
+
+// An amendment governs what is sold from the next whole minute on: a lease that
+// still runs in the minute that has begun does not stand in its way, and that
+// minute is not oversold by it.
+func TestState_AmendedOfferMaySellLessThanRunsInTheMinuteThatHasBegun(t *testing.T) {
+	s := NewState()
+	for _, c := range smallMarket() {
+		s.apply(0, c, marshal(c))
+	}
+	offer := s.placeOffer(PlaceOffer{Product: "cpu", Provider: "a", Region: "r1", Units: 9, To: 90, Price: corehour.Tick}).Offer
+	if reply := s.placeBid(PlaceBid{Product: "cpu", Consumer: "b", Units: 8, Duration: 10, LatestEnd: 10, Limit: corehour.Tick}); len(reply.Fills) != 1 {
+		t.Fatalf("%+v", reply)
+	}
+	less := AmendOffer{Provider: "a", Offer: offer, Units: new(corehour.Units)}
+	*less.Units = 2
+	if reply := s.apply(9*corehour.MicrosPerMinute, less, marshal(less)); reply.Code != CodeSold {
+		t.Fatalf("the lease runs for another minute: %+v", reply)
+	}
+	if reply := s.apply(9*corehour.MicrosPerMinute+1, less, marshal(less)); reply.Rejected() {
+		t.Fatalf("%+v", reply)
+	}
+	checkInvariants(t, s)
+}

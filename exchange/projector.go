@@ -87,6 +87,12 @@ func (p *projector) feed(next projection) {
 func (p *projector) add(next projection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if next.at.Sequence <= p.at.Sequence { // another node has written it before this one applied it
+		if next.at.Sequence == p.at.Sequence && next.at.Hash != p.at.Hash {
+			p.giveUp(writtenFromAnother(next.at.Sequence))
+		}
+		return true
+	}
 	if p.events >= MaxUnprojectedEvents && p.failure() == nil {
 		return false
 	}
@@ -124,15 +130,11 @@ func (p *projector) run(ctx context.Context) {
 		case len(batches) == 0:
 			continue
 		}
-		err := p.project(ctx, batches)
+		wrote, err := p.attempt(ctx, batches)
 		switch {
-		case err == nil:
+		case wrote:
 			delay = retryProjectFrom
-			continue
-		case errors.Is(err, errPositionMoved):
-			err = p.watch(ctx)
-		}
-		if err != nil {
+		case err != nil:
 			p.logger.Error("the projection failed", "sequence", batches[0].at.Sequence, "error", err)
 			if corehour.CodeOf(err) == CodeCorrupt {
 				p.giveUp(err)
@@ -142,6 +144,15 @@ func (p *projector) run(ctx context.Context) {
 			delay = min(2*delay, retryProjectTo)
 		}
 	}
+}
+
+// attempt writes batches, or finds out how far another node has written them.
+func (p *projector) attempt(ctx context.Context, batches []projection) (wrote bool, err error) {
+	err = p.project(ctx, batches)
+	if errors.Is(err, errPositionMoved) {
+		return false, p.watch(ctx)
+	}
+	return err == nil, err
 }
 
 // giveUp ends the projection; who feeds it must not wait for it any more.
@@ -259,12 +270,16 @@ func (p *projector) watch(ctx context.Context) error {
 	p.mu.Unlock()
 	for _, b := range waiting {
 		if b.at.Sequence == stored.Sequence && b.at.Hash != stored.Hash {
-			return log.Corrupt(b.at.Sequence, "the projection was written from another log")
+			return writtenFromAnother(b.at.Sequence)
 		}
 	}
 	p.movedAt = time.Now()
 	p.advance(stored)
 	return nil
+}
+
+func writtenFromAnother(sequence uint64) error {
+	return log.Corrupt(sequence, "the projection was written from another log")
 }
 
 // advance notes where the projection stands, forgets what is written, and wakes

@@ -35,6 +35,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	if x.state, x.at, err = x.newestSnapshot(ctx, first, min(projected.Sequence, last)); err != nil {
 		return err
 	}
+	x.state.forgetful = x.forgetful
 	from := x.at.Sequence
 	x.projector = newProjector(&x.cfg, x.disk.store, projected)
 	if err := x.replay(ctx, last, projected.Sequence); err != nil {
@@ -71,7 +72,7 @@ func confirm(ctx context.Context, l commandLog, at log.Position, who string, fir
 // dropped, the others are projected.
 func (x *Exchange) replay(ctx context.Context, last, projected uint64) error {
 	return x.disk.log.Read(ctx, x.at.Sequence+1, last, func(sequence uint64, payload []byte) error {
-		b, after, err := x.at.Follow(sequence, payload)
+		b, after, err := x.chain(x.at, sequence, payload)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 type sequencer struct {
 	writer string
 	window int // how many batches may be in flight
+	chain  chainCheck
 
 	tail   log.Position // the end of the log as this node knows it
 	queue  []*Pending   // not in a batch yet
@@ -115,7 +116,7 @@ func (s *sequencer) delivered(sequence uint64, payload []byte) ([]appended, erro
 	if sequence <= s.tail.Sequence {
 		return nil, nil
 	}
-	batch, after, err := s.tail.Follow(sequence, payload)
+	batch, after, err := s.chain(s.tail, sequence, payload)
 	if err != nil {
 		return nil, err
 	}

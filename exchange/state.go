@@ -54,6 +54,9 @@ type State struct {
 	leases map[corehour.LeaseID]*lease
 	kept   map[keptKey]keptReply
 
+	// forgetful is for the simulation alone (Exchange.forgetful).
+	forgetful bool
+
 	deadlines deadlines
 	events    []pendingEvent // of the command being applied; reused
 

@@ -39,7 +39,7 @@ type delivery struct {
 
 func newWriter(x *Exchange, window int) *writer {
 	w := &writer{x: x, queue: x.queue, delay: retryAppendMin, retry: time.NewTimer(time.Hour)}
-	w.order = sequencer{writer: x.cfg.Writer, window: window, tail: x.at, latest: x.state.now}
+	w.order = sequencer{writer: x.cfg.Writer, window: window, chain: x.chain, tail: x.at, latest: x.state.now}
 	w.retry.Stop()
 	return w
 }

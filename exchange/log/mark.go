@@ -20,14 +20,32 @@ import (
 // The file has two slots that are written in turn, each with a checksum, so that
 // a write torn by a power cut leaves the one before it.
 type Mark struct {
-	file *os.File
+	file MarkFile
 	at   Position
 	slot int64
 }
 
+// MarkFile is what a mark is written to.
+type MarkFile interface {
+	io.ReaderAt
+	io.WriterAt
+	// Sync waits until what was written is on disk. After the first writes the
+	// file keeps its length.
+	Sync() error
+	io.Closer
+}
+
+// diskFile is a file whose length does not change any more.
+type diskFile struct{ *os.File }
+
+// Sync waits for the content alone.
+func (f diskFile) Sync() error { return syncData(f.File) }
+
 const (
 	markSlotBytes = 512 // a sector: smaller writes are not torn by most disks
 	markVersion   = 1
+
+	unfinishedMark = ".new" // ends the name of a mark that is being made
 )
 
 // markSlot is what a slot says, after its checksum and length.
@@ -41,21 +59,31 @@ var ErrMark = errors.New("both slots are damaged")
 
 // OpenMark opens a node's mark, or makes one that stands at no batch.
 func OpenMark(path string) (*Mark, error) {
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("mark of the log: %w", err)
+	file, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return createMark(path)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("mark of the log: %w", err)
 	}
-	m := &Mark{file: file}
-	if fresh {
-		err = m.format(path)
-	} else {
-		err = m.load()
+	m, err := LoadMark(diskFile{file})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
 	}
+	return m, nil
+}
+
+// createMark makes a mark under another name and renames it, so that it is there
+// whole, or not at all where the power went meanwhile.
+func createMark(path string) (*Mark, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	file, err := os.OpenFile(path+unfinishedMark, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("mark of the log: %w", err)
+	}
+	m, err := formatDurably(file, path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mark of the log, %s: %w", path, err), file.Close())
 	}
@@ -72,25 +100,44 @@ func ReadMark(path string) (at Position, ok bool, err error) {
 		return at, false, fmt.Errorf("mark of the log: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	m := Mark{file: file}
-	if err := m.load(); err != nil {
+	m, err := LoadMark(diskFile{file})
+	if err != nil {
 		return at, false, fmt.Errorf("mark of the log, %s: %w", path, err)
 	}
 	return m.at, true, nil
 }
 
-// format writes both slots, so that later writes never make the file longer.
-func (m *Mark) format(path string) error {
-	for range 2 {
-		if err := m.Set(Position{}); err != nil {
-			return err
-		}
+func formatDurably(file *os.File, path string) (*Mark, error) {
+	m, err := FormatMark(diskFile{file})
+	if err = errors.Join(err, file.Sync()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return nil, err
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(m.file.Sync(), dir.Sync(), dir.Close())
+	return m, errors.Join(dir.Sync(), dir.Close())
+}
+
+// FormatMark makes a mark that stands at no batch. It writes both slots, so that
+// later writes never make the file longer.
+func FormatMark(file MarkFile) (*Mark, error) {
+	m := &Mark{file: file}
+	for range 2 {
+		if err := m.Set(Position{}); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// LoadMark reads the mark that a file holds.
+func LoadMark(file MarkFile) (*Mark, error) {
+	m := &Mark{file: file}
+	return m, m.load()
 }
 
 func (m *Mark) load() error {
@@ -139,7 +186,7 @@ func (m *Mark) Set(at Position) error {
 	if _, err := m.file.WriteAt(bytes[:], next*markSlotBytes); err != nil {
 		return fmt.Errorf("mark of the log: %w", err)
 	}
-	if err := syncData(m.file); err != nil {
+	if err := m.file.Sync(); err != nil {
 		return fmt.Errorf("mark of the log: %w", err)
 	}
 	m.at, m.slot = at, next

@@ -117,3 +117,19 @@ func TestMark_WithoutAGoodSlotIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A start that dies while it makes the mark has answered nothing: the next one
+// makes it again.
+func TestMark_IsMadeAgainWhereTheFirstStartDiedOverIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "acknowledged")
+	if err := os.WriteFile(path+".new", []byte("half of a sl"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if at := openMark(t, path).At(); at != (log.Position{}) {
+		t.Fatalf("it stands at %+v", at)
+	}
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("what was left of the first start is still there: %v %v", files, err)
+	}
+}

@@ -217,3 +217,51 @@ func TestDamage_LogThatIsGoneIsNotMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// A start from a snapshot does not read what was before; the node reads it then,
+// and ends where it was altered.
+func TestDamage_BeforeTheSnapshotEndsTheRunningNode(t *testing.T) {
+	n, hash := tradedNode(t)
+	blocks, err := filepath.Glob(filepath.Join(n.cfg.Log.Dir, "jetstream", "*", "streams", "*", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatalf("blocks %v, %v", blocks, err)
+	}
+	content, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/4] ^= 1
+	if err := os.WriteFile(blocks[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x, err := exchange.Open(t.Context(), n.cfg)
+	if err != nil {
+		if corehour.CodeOf(err) != exchange.CodeCorrupt {
+			t.Fatal(err)
+		}
+		t.Logf("found at the start: %v", err)
+		return
+	}
+	if after, _ := x.StateHash(); after != hash {
+		t.Fatalf("state %s became %s", hash, after)
+	}
+	select {
+	case <-x.Failed():
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody has noticed")
+	}
+	if err := x.Close(); corehour.CodeOf(err) != exchange.CodeCorrupt || !strings.Contains(err.Error(), "log sequence") {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+func TestDamage_WholeLogBeforeTheSnapshotPasses(t *testing.T) {
+	n, _ := tradedNode(t)
+	x := n.open()
+	select {
+	case <-x.Failed():
+		t.Error("a log that is whole ends the node")
+	case <-time.After(300 * time.Millisecond):
+	}
+	n.close()
+}

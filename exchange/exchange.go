@@ -108,6 +108,7 @@ type Exchange struct {
 	toApply    chan appended
 
 	snapshotDue chan struct{}
+	startedFrom log.Position // the snapshot's; zero where the start read all of the log
 
 	// What keeps a node right where the log is wrong or a client repeats itself. The
 	// simulation takes one out at a time, to prove that it would notice.
@@ -231,6 +232,7 @@ func (x *Exchange) start(ctx context.Context) {
 	x.work.Go(func() { x.projector.run(ctx) })
 	x.work.Go(x.applyLoop)
 	x.work.Go(func() { x.snapshotLoop(ctx) })
+	x.work.Go(func() { x.scrub(ctx, x.startedFrom) })
 	x.work.Go(x.markLoop)
 	x.work.Go(func() {
 		writer.run(ctx)

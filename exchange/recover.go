@@ -37,6 +37,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	}
 	x.state.forgetful = x.forgetful
 	from := x.at.Sequence
+	x.startedFrom = x.at
 	x.projector = newProjector(&x.cfg, x.disk.store, projected)
 	if err := x.replay(ctx, last, projected.Sequence); err != nil {
 		return err

@@ -27,6 +27,11 @@ type sequencer struct {
 	latest corehour.Instant
 }
 
+// worthAnother is how many commands must wait for another batch to be appended
+// while one is in flight. The disk takes one after the other, so fewer larger ones
+// are sooner done than more smaller ones.
+const worthAnother = 256
+
 // outgoing is a batch in flight.
 type outgoing struct {
 	after   log.Position // where the log stands after it
@@ -57,7 +62,7 @@ func (s *sequencer) idle() bool { return len(s.queue) == 0 && len(s.sent) == 0 }
 // next makes the next batch to append, nil where there is nothing to append or
 // enough in flight.
 func (s *sequencer) next() *outgoing {
-	if len(s.queue) == 0 || len(s.sent) >= s.window {
+	if len(s.queue) == 0 || len(s.sent) >= s.window || len(s.sent) > 0 && len(s.queue) < worthAnother {
 		return nil
 	}
 	n, bytes := 0, 0

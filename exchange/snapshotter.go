@@ -42,11 +42,7 @@ func (x *Exchange) snapshotLoop(ctx context.Context) {
 				x.cfg.Logger.Error("old batches stay in the log", "error", err)
 			}
 		}
-		timer := time.NewTimer(snapshotRest * took)
-		select {
-		case <-timer.C:
-		case <-x.draining:
-			timer.Stop()
+		if !sleepUnless(x.draining, snapshotRest*took) {
 			return
 		}
 	}

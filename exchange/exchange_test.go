@@ -49,21 +49,45 @@ type node struct {
 	t     testing.TB
 	cfg   exchange.Config
 	x     *exchange.Exchange
-	notes bytes.Buffer
+	notes *notebook
 }
 
 func newNode(t testing.TB, db *database.DB) *node {
 	t.Helper()
 	migrateBus(t, db)
 	dir := t.TempDir()
-	n := &node{t: t}
+	n := &node{t: t, notes: &notebook{}}
 	n.cfg = exchange.Config{
 		Log:         log.Config{Dir: filepath.Join(dir, "log")},
 		MarkFile:    filepath.Join(dir, "acknowledged"),
 		SnapshotDir: filepath.Join(dir, "snapshots"), DB: db, Clock: newClock(), Writer: "test",
-		Logger: slog.New(slog.NewTextHandler(&n.notes, nil)),
+		Logger: slog.New(slog.NewTextHandler(n.notes, nil)),
 	}
 	return n
+}
+
+// notebook is what a node has logged.
+type notebook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (n *notebook) Write(b []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(b)
+}
+
+func (n *notebook) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
+}
+
+func (n *notebook) Reset() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text.Reset()
 }
 
 func migrateBus(t testing.TB, db *database.DB) {

@@ -24,13 +24,8 @@ func (x *Exchange) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, known := range [...]struct {
-		at  log.Position
-		who string
-	}{{x.disk.mark.At(), "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
-		if err := confirm(ctx, x.disk.log, known.at, known.who, first, last); err != nil {
-			return err
-		}
+	if err := confirmBoth(ctx, x.disk.log, x.disk.mark.At(), projected, first, last); err != nil {
+		return err
 	}
 	if x.state, x.at, err = x.newestSnapshot(ctx, first, min(projected.Sequence, last)); err != nil {
 		return err
@@ -46,6 +41,29 @@ func (x *Exchange) recover(ctx context.Context) error {
 	x.cfg.Logger.Info("the exchange is at the end of its log", "sequence", last, "snapshot", from,
 		"projected", projected.Sequence, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// follow applies one message of the log after checking that it is the batch that
+// follows a position.
+func (s *State) follow(chain chainCheck, at log.Position, sequence uint64, payload []byte) ([]pendingEvent, log.Position, error) {
+	b, after, err := chain(at, sequence, payload)
+	if err != nil {
+		return nil, at, err
+	}
+	events, err := s.applyEntries(b.Entries)
+	if err != nil {
+		return nil, at, log.Corrupt(sequence, err.Error())
+	}
+	return events, after, nil
+}
+
+// confirmBoth refuses a log that does not lead to where the node's mark and the
+// projection stand.
+func confirmBoth(ctx context.Context, l commandLog, mark, projected log.Position, first, last uint64) error {
+	if err := confirm(ctx, l, mark, "this node has acknowledged commands of it", first, last); err != nil {
+		return err
+	}
+	return confirm(ctx, l, projected, "the projection was written from it", first, last)
 }
 
 // confirm refuses a log that does not hold the batch at which something outside
@@ -73,13 +91,9 @@ func confirm(ctx context.Context, l commandLog, at log.Position, who string, fir
 // dropped, the others are projected.
 func (x *Exchange) replay(ctx context.Context, last, projected uint64) error {
 	return x.disk.log.Read(ctx, x.at.Sequence+1, last, func(sequence uint64, payload []byte) error {
-		b, after, err := x.chain(x.at, sequence, payload)
+		events, after, err := x.state.follow(x.chain, x.at, sequence, payload)
 		if err != nil {
 			return err
-		}
-		events, err := x.state.applyEntries(b.Entries)
-		if err != nil {
-			return log.Corrupt(sequence, err.Error())
 		}
 		x.at = after
 		if sequence <= projected {

@@ -64,15 +64,8 @@ func (x *Exchange) snapshotFromLog(ctx context.Context) (log.Position, error) {
 		if x.closing() {
 			return errStopping // the last snapshot is that of the state itself
 		}
-		b, after, err := at.Follow(sequence, payload)
-		if err != nil {
-			return err
-		}
-		if _, err := state.applyEntries(b.Entries); err != nil {
-			return log.Corrupt(sequence, err.Error())
-		}
-		at = after
-		return nil
+		_, at, err = state.follow(x.chain, at, sequence, payload)
+		return err
 	})
 	if err != nil {
 		return at, err

@@ -45,13 +45,8 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 		return v, err
 	}
 	v.Position = projected.Sequence
-	for _, known := range [...]struct {
-		at  log.Position
-		who string
-	}{{mark, "this node has acknowledged commands of it"}, {projected, "the projection was written from it"}} {
-		if err := confirm(ctx, l, known.at, known.who, first, last); err != nil {
-			return v, err
-		}
+	if err := confirmBoth(ctx, l, mark, projected, first, last); err != nil {
+		return v, err
 	}
 	snapshots, err := snapshotsUpTo(snapshotDir(c.SnapshotDir), last)
 	if err != nil {
@@ -59,14 +54,9 @@ func Verify(ctx context.Context, c Config, progress func(done, total uint64)) (v
 	}
 	state, at := NewState(), log.Position{}
 	err = readAll(ctx, l, c.Retention.Archive, first, last, func(sequence uint64, payload []byte) error {
-		b, after, err := at.Follow(sequence, payload)
-		if err != nil {
+		if _, at, err = state.follow(log.Position.Follow, at, sequence, payload); err != nil {
 			return err
 		}
-		if _, err := state.applyEntries(b.Entries); err != nil {
-			return log.Corrupt(sequence, err.Error())
-		}
-		at = after
 		if snapshots[sequence] {
 			if err := compareSnapshot(snapshotDir(c.SnapshotDir), at, state); err != nil {
 				return err

@@ -299,8 +299,16 @@ func (p *Pending) answer(o outcome) {
 
 func answerAll(pending []*Pending, err error) {
 	for _, p := range pending {
-		p.answer(outcome{err: err})
+		p.answer(outcome{err: stopped(err)})
 	}
+}
+
+// stopped is what a caller hears of a node that cannot go on: another node may.
+func stopped(err error) error {
+	if corehour.KindOf(err) == corehour.KindUnavailable {
+		return err
+	}
+	return unavailable("this node has stopped", err)
 }
 
 // fail ends service: what is not known to be in the log is answered with the

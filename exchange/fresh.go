@@ -15,7 +15,7 @@ import (
 // shows what is not true any more.
 func (x *Exchange) current(ctx context.Context) error {
 	if err := x.failure(); err != nil {
-		return err
+		return stopped(err)
 	}
 	if x.cfg.Log.Embedded() {
 		return nil

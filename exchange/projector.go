@@ -24,6 +24,7 @@ type projector struct {
 	store     projectionStore
 	logger    *slog.Logger
 	projected func([]corehour.Event)
+	corrupt   func(error) // is told where the projection is not of this node's log; may be nil
 
 	// urgent is filled by a reader who waits, so that what has gathered is
 	// written now.
@@ -93,7 +94,10 @@ func (p *projector) add(next projection) bool {
 		}
 		return true
 	}
-	if p.events >= MaxUnprojectedEvents && p.failure() == nil {
+	switch {
+	case p.failure() != nil:
+		return true // nothing more is written
+	case p.events >= MaxUnprojectedEvents:
 		return false
 	}
 	p.waiting = append(p.waiting, next)
@@ -159,6 +163,9 @@ func (p *projector) attempt(ctx context.Context, batches []projection) (wrote bo
 func (p *projector) giveUp(err error) {
 	p.stopped.CompareAndSwap(nil, &err)
 	wake(p.room)
+	if p.corrupt != nil && corehour.CodeOf(err) == CodeCorrupt {
+		p.corrupt(err)
+	}
 }
 
 // next waits for batches to write and takes those of one transaction; while
@@ -167,7 +174,10 @@ func (p *projector) giveUp(err error) {
 func (p *projector) next(ctx context.Context) (batches []projection, finished bool) {
 	if p.watching && time.Since(p.movedAt) < takeOverAfter {
 		p.pause(ctx, watchProjection)
-		if err := p.watch(ctx); err != nil {
+		if err := p.watch(ctx); corehour.CodeOf(err) == CodeCorrupt {
+			p.giveUp(err)
+			return nil, true
+		} else if err != nil {
 			p.logger.Warn("the projection cannot be watched", "error", err)
 		}
 		batches, finished = p.gathered()

@@ -34,6 +34,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	from := x.at.Sequence
 	x.startedFrom = x.at
 	x.projector = newProjector(&x.cfg, x.disk.store, projected)
+	x.projector.corrupt = x.fail
 	if err := x.replay(ctx, last, projected.Sequence); err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (x *Exchange) enqueue(ctx context.Context, p *Pending) error {
 		return errStopping
 	}
 	if err := x.failure(); err != nil {
-		return err
+		return stopped(err)
 	}
 	select {
 	case x.queue <- p:

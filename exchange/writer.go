@@ -209,7 +209,7 @@ func (w *writer) refuse(err error) {
 	}
 	w.x.work.Go(func() {
 		for p := range w.x.queue {
-			p.answer(outcome{err: err})
+			p.answer(outcome{err: stopped(err)})
 		}
 	})
 }

@@ -77,45 +77,58 @@ func (s *Server) registerBatches() {
 }
 
 func (s *Server) placeBids(ctx context.Context, c Caller, in *withBody[PlaceBids]) (*struct{ Body BidsPlaced }, error) {
-	given := in.Body.value.Items
-	commands := make([]exchange.Command, len(given))
-	for i := range given {
-		commands[i] = given[i].command(c.Account)
-	}
-	replies, err := s.config.Exchange.SubmitAll(ctx, commands)
+	out := &struct{ Body BidsPlaced }{}
+	err := placeAll(ctx, s, in.Body.value.Items,
+		func(b *PlaceBid) exchange.Command { return b.command(c.Account) },
+		func(b *PlaceBid, reply *exchange.Reply, status int64, problem *Problem) {
+			answer := BidAnswer{Status: status, Problem: problem}
+			if problem == nil {
+				placed := bidPlaced(b, reply)
+				answer.Placed = &placed
+			}
+			out.Body.Items = append(out.Body.Items, answer)
+		})
 	if err != nil {
 		return nil, err
-	}
-	out := &struct{ Body BidsPlaced }{Body: BidsPlaced{Items: make([]BidAnswer, len(given))}}
-	for i := range given {
-		answer, reply := &out.Body.Items[i], &replies[i]
-		if answer.Status, answer.Problem = answerOf(i, reply); answer.Problem == nil {
-			placed := bidPlaced(&given[i], reply)
-			answer.Placed = &placed
-		}
 	}
 	return out, nil
 }
 
 func (s *Server) placeOffers(ctx context.Context, c Caller, in *withBody[PlaceOffers]) (*struct{ Body OffersPlaced }, error) {
-	given := in.Body.value.Items
-	commands := make([]exchange.Command, len(given))
-	for i := range given {
-		commands[i] = given[i].command(c.Account)
-	}
-	replies, err := s.config.Exchange.SubmitAll(ctx, commands)
+	out := &struct{ Body OffersPlaced }{}
+	err := placeAll(ctx, s, in.Body.value.Items,
+		func(o *PlaceOffer) exchange.Command { return o.command(c.Account) },
+		func(o *PlaceOffer, reply *exchange.Reply, status int64, problem *Problem) {
+			answer := OfferAnswer{Status: status, Problem: problem}
+			if problem == nil {
+				placed := offerPlaced(o, reply)
+				answer.Placed = &placed
+			}
+			out.Body.Items = append(out.Body.Items, answer)
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body OffersPlaced }{Body: OffersPlaced{Items: make([]OfferAnswer, len(given))}}
-	for i := range given {
-		answer, reply := &out.Body.Items[i], &replies[i]
-		if answer.Status, answer.Problem = answerOf(i, reply); answer.Problem == nil {
-			placed := offerPlaced(&given[i], reply)
-			answer.Placed = &placed
-		}
-	}
 	return out, nil
+}
+
+// placeAll submits the commands of a batch and gives each item's answer, in order.
+func placeAll[T any](ctx context.Context, s *Server, given []T, command func(*T) exchange.Command,
+	answer func(item *T, reply *exchange.Reply, status int64, problem *Problem),
+) error {
+	commands := make([]exchange.Command, len(given))
+	for i := range given {
+		commands[i] = command(&given[i])
+	}
+	replies, err := s.config.Exchange.SubmitAll(ctx, commands)
+	if err != nil {
+		return err
+	}
+	for i := range given {
+		status, problem := answerOf(i, &replies[i])
+		answer(&given[i], &replies[i], status, problem)
+	}
+	return nil
 }
 
 // answerOf is the status of one item of a batch, and why it was refused if it was.

@@ -17,8 +17,7 @@ type Prepared struct {
 // Prepare encodes a command and reads it back, which is what lies between a
 // caller and the state machine but for the log.
 func Prepare(at corehour.Instant, cmd Command) (Prepared, error) {
-	body := marshal(cmd)
-	decoded, err := decodeCommand(cmd.kind(), body)
+	decoded, body, err := readBack(cmd)
 	if err != nil {
 		return Prepared{}, fmt.Errorf("exchange: %w", err)
 	}

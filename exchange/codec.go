@@ -92,3 +92,11 @@ func decodeAs[C Command](body []byte) (Command, error) {
 	}
 	return c, nil
 }
+
+// readBack encodes a command and decodes it again: what is applied is what the log
+// will say, and one that would not decode at the next start must not get in.
+func readBack(cmd Command) (decoded Command, body []byte, err error) {
+	body = marshal(cmd)
+	decoded, err = decodeCommand(cmd.kind(), body)
+	return decoded, body, err
+}

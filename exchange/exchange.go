@@ -352,13 +352,16 @@ func (x *Exchange) Close() error {
 	return errors.Join(err, x.disk.close())
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx.Done(), d) }
+
+// sleepUnless waits, unless it is told to stop.
+func sleepUnless(stop <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-ctx.Done():
+	case <-stop:
 		return false
 	}
 }

@@ -29,8 +29,10 @@ func (x *Exchange) scrub(ctx context.Context, snapshot log.Position) {
 	for err == nil && at.Sequence < snapshot.Sequence && !x.closing() {
 		began := time.Now()
 		at, err = x.scrubSome(ctx, at, min(at.Sequence+scrubBatches, snapshot.Sequence))
-		if first, _, bounds := x.disk.log.Bounds(ctx); err != nil && bounds == nil && first > at.Sequence+1 {
-			at, err = x.scrubFrom(ctx) // old batches have just left the log
+		if err != nil {
+			if first, _, bounds := x.disk.log.Bounds(ctx); bounds == nil && first > at.Sequence+1 {
+				at, err = x.scrubFrom(ctx) // old batches have just left the log
+			}
 		}
 		if err == nil && !sleepUnless(x.draining, scrubRest*time.Since(began)) {
 			return
@@ -61,7 +63,7 @@ func (x *Exchange) scrubFrom(ctx context.Context) (log.Position, error) {
 	if err != nil {
 		return log.Position{}, log.Corrupt(first, err.Error())
 	}
-	return log.Position{Sequence: first - 1, Hash: b.Previous, Commands: b.Before}, nil
+	return b.Follows(first), nil
 }
 
 func (x *Exchange) scrubSome(ctx context.Context, at log.Position, to uint64) (log.Position, error) {
@@ -70,16 +72,4 @@ func (x *Exchange) scrubSome(ctx context.Context, at log.Position, to uint64) (l
 		return err
 	})
 	return at, err
-}
-
-// sleepUnless waits, unless it is told to stop.
-func sleepUnless(stop <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-stop:
-		return false
-	}
 }

@@ -65,14 +65,11 @@ func numbered(err error, i, of int) error {
 
 // prepare encodes a command for the log; what cannot be in the log is refused.
 func (x *Exchange) prepare(cmd Command) (*Pending, error) {
-	body := marshal(cmd)
-	if len(body) > MaxCommandBytes {
+	decoded, body, err := readBack(cmd)
+	switch {
+	case len(body) > MaxCommandBytes:
 		return nil, corehour.Errorf(corehour.KindTooLarge, "command_too_large", "a command has at most %d bytes", MaxCommandBytes)
-	}
-	// What is applied is what the log will say, so the command is read back here:
-	// one that would not decode at the next start must not get in.
-	decoded, err := decodeCommand(cmd.kind(), body)
-	if err != nil {
+	case err != nil:
 		return nil, corehour.Errorf(corehour.KindInvalid, corehour.CodeInvalid, "the request holds text that is not UTF-8")
 	}
 	return &Pending{cmd: decoded, done: make(chan outcome, 1), entry: log.Entry{

@@ -94,6 +94,11 @@ func (p Position) Follow(sequence uint64, payload []byte) (Batch, Position, erro
 	return b, p.after(payload, len(b.Entries)), nil
 }
 
+// Follows is the position that the batch of a sequence says it follows.
+func (b *Batch) Follows(sequence uint64) Position {
+	return Position{Sequence: sequence - 1, Hash: b.Previous, Commands: b.Before}
+}
+
 // Decode reads one message of the log; it knows nothing about the chain.
 func Decode(payload []byte) (Batch, error) {
 	var b Batch

@@ -17,7 +17,7 @@ func (l *JetStream) Before(ctx context.Context, sequence uint64) (Position, erro
 	if err != nil {
 		return Position{}, Corrupt(sequence, err.Error())
 	}
-	return Position{Sequence: sequence - 1, Hash: b.Previous, Commands: b.Before}, nil
+	return b.Follows(sequence), nil
 }
 
 // Export writes the batches from a sequence up to another to a file, and returns
